@@ -1,0 +1,60 @@
+//! What the runner provides to the kit: bytes to the agent, host sockets in the right place.
+
+use core::future::Future;
+use core::net::SocketAddr;
+use core::pin::Pin;
+use std::io;
+
+use nsapi::Protocol;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Bytes to and from an agent: any link.
+pub trait Channel: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Channel for T {}
+
+/// A future in a box.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Which of the host's addresses a fixture uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostAddress {
+    /// The one every lan has.
+    First,
+    /// Another one ([`crate::Need::SecondHostAddress`]).
+    Second,
+}
+
+/// What a lan can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LanProperties {
+    /// [`crate::Need::SecondHostAddress`].
+    pub second_host_address: bool,
+    /// [`crate::Need::HonestTcp`].
+    pub honest_tcp: bool,
+    /// [`crate::Need::BlackHole`].
+    pub black_hole: bool,
+    /// IUT and fixtures share one address and one set of ports, so a port number must be free on both.
+    pub shared_ports: bool,
+}
+
+/// Opens host sockets where the IUT can reach them, and translates between the two views.
+pub trait SocketFactory: Send + Sync {
+    /// The lan's name, for messages.
+    fn name(&self) -> &str;
+
+    /// What the lan can do.
+    fn properties(&self) -> LanProperties;
+
+    /// Where a fixture binds: an address of the host, port 0.
+    fn bind_address(&self, which: HostAddress) -> SocketAddr;
+
+    /// The address under which the IUT reaches (and sees) the host's socket `host`.
+    fn seen_by_iut(&self, host: SocketAddr) -> SocketAddr;
+
+    /// Where the host reaches port `port` of the IUT; sets up a forward where the lan needs one.
+    fn reach(&self, protocol: Protocol, iut: SocketAddr) -> BoxFuture<'_, io::Result<SocketAddr>>;
+
+    /// A port number that is free on the IUT's side, and stays so for the length of a case.
+    fn free_iut_port(&self, protocol: Protocol) -> io::Result<u16>;
+}

@@ -1,0 +1,600 @@
+//! The messages. Every variant is one row of the table in `docs/src/protocol.md`; numbers on the link are the
+//! positions in these enums, so rows are only ever added at the end (or [`crate::PROTOCOL`] goes up).
+
+use nsapi::{IpAddress, SocketAddress};
+use serde::{Deserialize, Serialize};
+
+/// A socket object as the runner names it. The runner chooses the number, so that it need not wait for
+/// one; the agent refuses a number that is in use.
+pub type Handle = u16;
+
+/// The group a handle belongs to; a case gets its own.
+pub type Scope = u16;
+
+/// Runner → agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request<'a> {
+    /// Chosen by the runner. A repeated id is answered with the stored reply, or with
+    /// [`Event::Working`] while the call is in flight; it is never executed twice.
+    pub id: u16,
+    /// What to do.
+    #[serde(borrow)]
+    pub op: Op<'a>,
+}
+
+/// What kind of socket object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// `TCPSocket`.
+    Tcp,
+    /// `UDPSocket`.
+    Udp,
+    /// `TCPServer` of the older API.
+    TcpServer,
+}
+
+/// An address on the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Address {
+    /// No IP address, a port only.
+    Unset(u16),
+    /// IPv4.
+    V4([u8; 4], u16),
+    /// IPv6.
+    V6([u8; 16], u16),
+}
+
+impl From<SocketAddress> for Address {
+    fn from(address: SocketAddress) -> Self {
+        match address.ip {
+            IpAddress::Unspec => Self::Unset(address.port),
+            IpAddress::V4(ip) => Self::V4(ip, address.port),
+            IpAddress::V6(ip) => Self::V6(ip, address.port),
+        }
+    }
+}
+
+impl From<Address> for SocketAddress {
+    fn from(address: Address) -> Self {
+        match address {
+            Address::Unset(port) => Self::new(IpAddress::Unspec, port),
+            Address::V4(ip, port) => Self::new(IpAddress::V4(ip), port),
+            Address::V6(ip, port) => Self::new(IpAddress::V6(ip), port),
+        }
+    }
+}
+
+/// Bytes to send: as they are (at most `Hello::max_inline`), or generated on the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Payload<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// `len` bytes of the pattern `seed` from its start ([`crate::pattern`]); at most `Hello::max_io`.
+    Pattern {
+        /// Which pattern.
+        seed: u32,
+        /// How many bytes of it.
+        len: u32,
+    },
+}
+
+/// What a bulk operation does when a call answers `WOULD_BLOCK`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Then {
+    /// Stops and reports.
+    Stop,
+    /// Waits for the socket's event counter (which must be registered by [`Op::Sigio`]) to move, and tries
+    /// again; stops when it does not within this many milliseconds.
+    AwaitSigio(u32),
+}
+
+/// The table of operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Op<'a> {
+    /// Greets the agent and begins a session: every scope of an earlier one is ended first.
+    /// Answered by [`Answer::Hello`] whatever the protocol number.
+    Hello {
+        /// [`crate::PROTOCOL`] of the runner.
+        protocol: u16,
+        /// Comes back in the answer.
+        nonce: u64,
+    },
+    /// Is anybody there? [`Answer::Code`] 0.
+    Ping,
+    /// Ends a scope: pending calls are given up, handles are deleted. [`Answer::Scope`].
+    EndScope {
+        /// Which.
+        scope: Scope,
+    },
+    /// Constructs a socket object, and opens it if wanted. [`Answer::Code`].
+    New {
+        /// Scope it belongs to.
+        scope: Scope,
+        /// Its handle from now on.
+        handle: Handle,
+        /// Kind of object.
+        kind: Kind,
+        /// Open it too; if that fails the object stays, unopened.
+        open: bool,
+    },
+    /// Destructs a socket object. [`Answer::Code`] 0.
+    Delete {
+        /// Which.
+        handle: Handle,
+    },
+    /// Opens. [`Answer::Code`].
+    Open {
+        /// Which.
+        handle: Handle,
+        /// On a null stack.
+        null: bool,
+    },
+    /// Closes. [`Answer::Code`].
+    Close {
+        /// Which.
+        handle: Handle,
+    },
+    /// Binds. [`Answer::Code`].
+    Bind {
+        /// Which.
+        handle: Handle,
+        /// Where.
+        address: Address,
+    },
+    /// Listens. [`Answer::Code`].
+    Listen {
+        /// Which.
+        handle: Handle,
+        /// Backlog.
+        backlog: i32,
+    },
+    /// Accepts. [`Answer::Peer`]; on success `child` names the new object, in the listener's scope.
+    Accept {
+        /// Listener.
+        handle: Handle,
+        /// Handle of the new object.
+        child: Handle,
+    },
+    /// Connects. [`Answer::Code`].
+    Connect {
+        /// Which.
+        handle: Handle,
+        /// Where.
+        address: Address,
+    },
+    /// One send. [`Answer::Code`]: size or error.
+    Send {
+        /// Which.
+        handle: Handle,
+        /// What.
+        #[serde(borrow)]
+        data: Payload<'a>,
+    },
+    /// One recv of at most `size` bytes (≤ `Hello::max_inline`). [`Answer::Bytes`].
+    Recv {
+        /// Which.
+        handle: Handle,
+        /// Size of the buffer.
+        size: u32,
+    },
+    /// One sendto. [`Answer::Code`]: size or error.
+    SendTo {
+        /// Which.
+        handle: Handle,
+        /// Where.
+        address: Address,
+        /// What.
+        data: Payload<'a>,
+    },
+    /// One recvfrom of at most `size` bytes (≤ `Hello::max_inline`). [`Answer::Datagram`].
+    RecvFrom {
+        /// Which.
+        handle: Handle,
+        /// Size of the buffer.
+        size: u32,
+        /// Pass a null pointer for the source address.
+        null_address: bool,
+    },
+    /// One recv of at most `size` bytes (≤ `Hello::max_io`), compared on the target with the pattern `seed`
+    /// from `offset` on. [`Answer::Bulk`] with one call.
+    RecvPattern {
+        /// Which.
+        handle: Handle,
+        /// Size of the buffer.
+        size: u32,
+        /// Which pattern.
+        seed: u32,
+        /// Where in it.
+        offset: u32,
+    },
+    /// Sends `total` bytes of the pattern `seed` in calls of at most `chunk`. [`Answer::Bulk`].
+    Source {
+        /// Which.
+        handle: Handle,
+        /// How many bytes.
+        total: u32,
+        /// How many at most per call (≤ `Hello::max_io`).
+        chunk: u32,
+        /// Which pattern.
+        seed: u32,
+        /// After `WOULD_BLOCK`.
+        then: Then,
+    },
+    /// Receives until `total` bytes are there, the stream ends or an error comes, in calls of at most
+    /// `chunk`, and compares with the pattern `seed`. [`Answer::Bulk`].
+    Sink {
+        /// Which.
+        handle: Handle,
+        /// How many bytes.
+        total: u32,
+        /// How many at most per call (≤ `Hello::max_io`).
+        chunk: u32,
+        /// Which pattern.
+        seed: u32,
+        /// After `WOULD_BLOCK`.
+        then: Then,
+    },
+    /// `set_blocking`. [`Answer::Code`] 0.
+    SetBlocking {
+        /// Which.
+        handle: Handle,
+        /// Blocking or not.
+        blocking: bool,
+    },
+    /// `set_timeout`. [`Answer::Code`] 0.
+    SetTimeout {
+        /// Which.
+        handle: Handle,
+        /// Milliseconds, negative for none.
+        timeout_ms: i32,
+    },
+    /// Registers event counter `counter` (< `Hello::counters`) as the callback and zeroes it; `None`
+    /// registers null. Counters outlive the socket object until the scope ends. [`Answer::Code`] 0.
+    Sigio {
+        /// Which.
+        handle: Handle,
+        /// Which counter.
+        counter: Option<u8>,
+    },
+    /// Waits until event counter `counter` has reached `at_least`. [`Answer::Code`]: the count, also when
+    /// the time is over.
+    AwaitCounter {
+        /// Scope that waits; ends with it.
+        scope: Scope,
+        /// Which counter.
+        counter: u8,
+        /// Until it has this value.
+        at_least: u32,
+        /// How long, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// Zeroes event counter `counter`. [`Answer::Code`]: the count before.
+    ResetCounter {
+        /// Which counter.
+        counter: u8,
+    },
+    /// `setsockopt`. [`Answer::Code`].
+    SetOption {
+        /// Which.
+        handle: Handle,
+        /// Level.
+        level: i32,
+        /// Option.
+        name: i32,
+        /// Value.
+        value: &'a [u8],
+    },
+    /// `getsockopt` with a buffer of `size` bytes (≤ 64). [`Answer::Bytes`].
+    GetOption {
+        /// Which.
+        handle: Handle,
+        /// Level.
+        level: i32,
+        /// Option.
+        name: i32,
+        /// Size of the buffer.
+        size: u8,
+    },
+    /// `getpeername`. [`Answer::Peer`].
+    GetPeerName {
+        /// Which.
+        handle: Handle,
+    },
+    /// `join_multicast_group` or `leave_multicast_group`. [`Answer::Code`].
+    Multicast {
+        /// Which.
+        handle: Handle,
+        /// Join, else leave.
+        join: bool,
+        /// Group.
+        group: Address,
+    },
+    /// `sendto_control` with a non-null control record. [`Answer::Code`].
+    ControlData {
+        /// Which.
+        handle: Handle,
+    },
+    /// `SocketAddress::set_ip_address`. [`Answer::Peer`]: code 0 and the address, or code −1.
+    ParseAddress {
+        /// The text.
+        text: &'a str,
+    },
+    /// `SocketAddress::get_ip_address`. [`Answer::Bytes`]: length and text, or code −1 for null.
+    FormatAddress {
+        /// The address.
+        address: Address,
+    },
+    /// Brings the interface up and waits until it is. [`Answer::Peer`]: code and own address.
+    InterfaceUp {
+        /// How long to wait, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// Interface status. [`Answer::Code`]: number of the status or error.
+    InterfaceStatus,
+    /// Own address. [`Answer::Peer`].
+    InterfaceAddress,
+    /// Older API: bind to a text address. [`Answer::Code`].
+    LegacyBind {
+        /// Which.
+        handle: Handle,
+        /// Address as text.
+        host: &'a str,
+        /// Port number.
+        port: u16,
+    },
+    /// Older API: connect to a text address. [`Answer::Code`].
+    LegacyConnect {
+        /// Which.
+        handle: Handle,
+        /// Address as text.
+        host: &'a str,
+        /// Port number.
+        port: u16,
+    },
+    /// Older API: sendto a text address. [`Answer::Code`].
+    LegacySendTo {
+        /// Which.
+        handle: Handle,
+        /// Address as text.
+        host: &'a str,
+        /// Port number.
+        port: u16,
+        /// What.
+        data: Payload<'a>,
+    },
+    /// Older API: `TCPServer::accept` into an existing TCP socket object. [`Answer::Peer`].
+    LegacyAccept {
+        /// The `TCPServer`.
+        server: Handle,
+        /// The TCP socket object.
+        into: Handle,
+    },
+}
+
+/// Agent → runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromAgent<'a> {
+    /// The answer to a request.
+    #[serde(borrow)]
+    Reply(Reply<'a>),
+    /// Something nobody asked for.
+    Event(Event<'a>),
+}
+
+/// The answer to one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply<'a> {
+    /// Id of the request.
+    pub id: u16,
+    /// From taking the request up to its answer, measured on the target, in microseconds.
+    pub elapsed_us: u32,
+    /// What came out.
+    #[serde(borrow)]
+    pub answer: Answer<'a>,
+}
+
+/// What came out of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer<'a> {
+    /// A code, size or count.
+    Code(i32),
+    /// Who the agent is.
+    #[serde(borrow)]
+    Hello(Hello<'a>),
+    /// A size or error, and the bytes if there are any.
+    Bytes {
+        /// Size or error.
+        code: i32,
+        /// The bytes.
+        data: &'a [u8],
+    },
+    /// A size or error, where the datagram came from, and the bytes.
+    Datagram {
+        /// Size or error.
+        code: i32,
+        /// Source address as the API filled it in; `None` when a null pointer was passed.
+        from: Option<Address>,
+        /// The bytes.
+        data: &'a [u8],
+    },
+    /// A code and an address, if there is one.
+    Peer {
+        /// Code.
+        code: i32,
+        /// Address.
+        peer: Option<Address>,
+    },
+    /// What a bulk operation did.
+    Bulk(BulkReport),
+    /// What the scope left behind.
+    Scope(ScopeReport),
+    /// The request made no sense; nothing was called.
+    Rejected(Reject),
+}
+
+/// Ledger of a bulk operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkReport {
+    /// Answer of the last call: size or error; 0 is the end of the stream.
+    pub code: i32,
+    /// Bytes moved.
+    pub bytes: u32,
+    /// Calls made.
+    pub calls: u32,
+    /// How many of them answered `WOULD_BLOCK`.
+    pub would_block: u32,
+    /// Position of the first byte that differs from the pattern.
+    pub mismatch_at: Option<u32>,
+    /// A call returned more than it was given room or data for.
+    pub oversize: bool,
+}
+
+/// What ended with a scope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeReport {
+    /// Socket objects that were still open.
+    pub open: u16,
+    /// Calls that were still in flight.
+    pub calls: u16,
+    /// Longest time, since the last report, by which the board was late for something it had planned.
+    pub jitter_us: u32,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reject {
+    /// No session: the agent has been reset since it was greeted.
+    NoSession,
+    /// The handle is not known, or in use where a new one is wanted.
+    Handle,
+    /// All lanes are taken.
+    Lanes,
+    /// A size or index is beyond what Hello announced.
+    Limit,
+    /// The operation needs a capability the port does not claim.
+    Unclaimed,
+    /// The object is of the wrong kind.
+    Kind,
+}
+
+/// Who the agent is and what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello<'a> {
+    /// [`crate::PROTOCOL`] of the agent.
+    pub protocol: u16,
+    /// The runner's nonce.
+    pub nonce: u64,
+    /// Name of the board.
+    pub board: &'a str,
+    /// Name of the port.
+    pub port: &'a str,
+    /// GNU build id of the image, from the board's memory.
+    pub build_id: &'a [u8],
+    /// Differs after every reset.
+    pub boot: u32,
+    /// Capabilities, [`nsapi::Capabilities::to_bits`].
+    pub capabilities: u32,
+    /// Socket options, likewise.
+    pub options: u32,
+    /// Offers sockets over IP.
+    pub ip: bool,
+    /// Largest frame body in bytes, either way.
+    pub max_frame: u16,
+    /// Requests that may be outstanding.
+    pub credits: u8,
+    /// Blocking calls that may be in flight.
+    pub lanes: u8,
+    /// Event counters.
+    pub counters: u8,
+    /// Largest `Payload::Bytes` and `Recv`.
+    pub max_inline: u16,
+    /// Largest single send or receive by pattern.
+    pub max_io: u32,
+    /// Limits of the port.
+    pub limits: Limits,
+    /// What the last fault left behind, if the board was reset by one.
+    #[serde(borrow)]
+    pub beacon: Option<Beacon<'a>>,
+}
+
+/// [`nsapi::Limits`] on the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// See [`nsapi::Limits::tcp_sockets`].
+    pub tcp_sockets: u16,
+    /// See [`nsapi::Limits::udp_sockets`].
+    pub udp_sockets: u16,
+    /// See [`nsapi::Limits::sockets`].
+    pub sockets: u16,
+    /// See [`nsapi::Limits::backlog`].
+    pub backlog: u16,
+    /// See [`nsapi::Limits::udp_payload`].
+    pub udp_payload: u16,
+    /// See [`nsapi::Limits::udp_queue`].
+    pub udp_queue: u16,
+    /// See [`nsapi::Limits::tcp_send_buffer`].
+    pub tcp_send_buffer: u32,
+    /// See [`nsapi::Limits::connect_timeout_ms`].
+    pub connect_timeout_ms: u32,
+}
+
+impl From<nsapi::Limits> for Limits {
+    fn from(limits: nsapi::Limits) -> Self {
+        let nsapi::Limits {
+            tcp_sockets,
+            udp_sockets,
+            sockets,
+            backlog,
+            udp_payload,
+            udp_queue,
+            tcp_send_buffer,
+            connect_timeout_ms,
+        } = limits;
+        Self {
+            tcp_sockets,
+            udp_sockets,
+            sockets,
+            backlog,
+            udp_payload,
+            udp_queue,
+            tcp_send_buffer,
+            connect_timeout_ms,
+        }
+    }
+}
+
+/// What a fault wrote down before it reset the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beacon<'a> {
+    /// `panic`, `hard-fault` and the like.
+    pub kind: &'a str,
+    /// Program counter.
+    pub pc: u32,
+    /// Link register.
+    pub lr: u32,
+    /// Configurable fault status.
+    pub cfsr: u32,
+    /// What was said about it.
+    pub message: &'a str,
+}
+
+/// Unsolicited messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event<'a> {
+    /// The board has just started and waits to be greeted. `boot` as in [`Hello::boot`].
+    Boot {
+        /// Differs after every reset.
+        boot: u32,
+        /// It was a fault that reset the board.
+        crashed: bool,
+    },
+    /// A repeated request is still in flight.
+    Working {
+        /// Its id.
+        id: u16,
+    },
+    /// The interface's status changed (contract §2).
+    Status(u8),
+    /// A line for the log.
+    Log(&'a str),
+}
