@@ -1,4 +1,3 @@
-//! Between agent and runner: a table of operations, events and their framing (documented for other
 //! languages in `docs/src/protocol.md`, with golden vectors).
 //!
 //! A frame is `COBS(body ++ CRC-16) 0x00`, the body one postcard message: [`Request`] towards the agent,
@@ -16,8 +15,8 @@ pub mod message;
 pub mod pattern;
 
 pub use message::{
-    Address, Answer, Beacon, BulkReport, Event, FromAgent, Hello, Kind, Op, Payload, Reject, Reply, Request,
-    ScopeReport, Then,
+    Address, Answer, Beacon, BulkReport, Event, FromAgent, Hello, Kind, Op, Payload, Reject, Reply,
+    Request, ScopeReport, Then,
 };
 
 /// Number of this protocol. A runner and an agent that disagree refuse each other by name and number.

@@ -475,6 +475,9 @@ pub enum Reject {
     Unclaimed,
     /// The object is of the wrong kind.
     Kind,
+    /// A repeated request that will not be executed again, and whose reply is gone: it was too long ago, or
+    /// the call was given up with its scope.
+    Forgotten,
 }
 
 /// Who the agent is and what it has.
