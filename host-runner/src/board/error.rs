@@ -1,0 +1,122 @@
+//! Why a board cannot be started or kept running. Always trouble of the rig, never a verdict.
+
+use core::time::Duration;
+use std::path::PathBuf;
+
+use crate::lan::LanKind;
+use crate::link::{LinkError, LinkKind};
+
+/// Trouble with a board.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BoardError {
+    /// Somebody else uses it.
+    #[error("board {board} is locked: {holder}")]
+    Locked {
+        /// Which.
+        board: String,
+        /// Who has it and since when.
+        holder: String,
+    },
+    /// It has no such link.
+    #[error("board {board} has no link \"{link}\"; it has: {known}")]
+    NoLink {
+        /// Which.
+        board: String,
+        /// The link asked for.
+        link: LinkKind,
+        /// The ones it has.
+        known: String,
+    },
+    /// Its kind cannot be attached to such a lan.
+    #[error("board {board} cannot use the lan \"{lan}\"; it can use: {known}")]
+    NoLan {
+        /// Which.
+        board: String,
+        /// The lan asked for.
+        lan: LanKind,
+        /// The ones it can use.
+        known: &'static str,
+    },
+    /// The image did not build.
+    #[error("firmware {name} does not build ({command} in {}: {status}):\n{output}", directory.display())]
+    Build {
+        /// The crate.
+        name: String,
+        /// What was run.
+        command: String,
+        /// Where.
+        directory: PathBuf,
+        /// How it ended.
+        status: String,
+        /// The last of what it said.
+        output: String,
+    },
+    /// The image is not there or not an ELF file.
+    #[error("image {}: {problem}", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There is no emulator.
+    #[error("qemu-system-arm is not installed: run ci/setup, which installs it or says how")]
+    QemuMissing,
+    /// A program did not start.
+    #[error("cannot start {program}: {source}")]
+    Spawn {
+        /// Which.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It ended by itself.
+    #[error("board {board} is gone: {how}")]
+    Gone {
+        /// Which.
+        board: String,
+        /// Exit status and last words.
+        how: String,
+    },
+    /// It did not come up in time.
+    #[error("board {board}: no {what} within {} ms", waited.as_millis())]
+    Late {
+        /// Which.
+        board: String,
+        /// What was waited for.
+        what: &'static str,
+        /// How long.
+        waited: Duration,
+    },
+    /// The link does not open.
+    #[error("board {board}: {source}")]
+    Link {
+        /// Which.
+        board: String,
+        /// Why.
+        source: LinkError,
+    },
+    /// The emulator refused a command.
+    #[error("board {board}: QEMU: {problem}")]
+    Qemu {
+        /// Which.
+        board: String,
+        /// What it said.
+        problem: String,
+    },
+    /// A file or directory of the rig.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Puts a path to an I/O error.
+pub(super) fn at(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> BoardError {
+    let path = path.into();
+    move |source| BoardError::File { path, source }
+}

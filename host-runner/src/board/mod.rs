@@ -1,0 +1,270 @@
+//! Starting, restarting and stopping a board: the seam between the engine and what drives boards.
+//!
+//! Must not: speak the protocol; what goes over the link is the engine's business.
+
+mod error;
+mod firmware;
+mod lock;
+mod native;
+mod process;
+mod rundir;
+
+use core::fmt;
+use core::future::Future;
+use core::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hil_kit::rig::{Channel, SocketFactory};
+use tokio::time::Instant;
+
+pub use error::BoardError;
+pub use firmware::{Image, prepare};
+
+use self::error::at;
+use self::lock::BoardLock;
+use self::process::Process;
+use self::rundir::RunDir;
+use crate::inventory::{Board, BoardKind, Link};
+use crate::lan::{LanKind, Loopback};
+use crate::link::LinkKind;
+
+/// Time a board gets to end by itself before it is killed.
+const STOP_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How a board is to be started.
+#[derive(Clone, Debug, Default)]
+pub struct StartOptions {
+    /// Instead of the board's default link.
+    pub link: Option<LinkKind>,
+    /// Instead of the board's lan.
+    pub lan: Option<LanKind>,
+    /// Where its logs and captures go; made if it is not there.
+    pub evidence: PathBuf,
+    /// The image from [`prepare`]; without it [`start`] prepares one, which may take as long as a build.
+    pub image: Option<Image>,
+}
+
+/// A board that runs, with its lock. Dropping it kills and removes everything that belongs to it.
+pub struct RunningBoard {
+    board: Board,
+    image: Image,
+    link: Link,
+    lan: Arc<dyn SocketFactory>,
+    lan_reason: String,
+    evidence: PathBuf,
+    machine: Option<Process>,
+    channel: Option<Box<dyn Channel>>,
+    started_in: Duration,
+    // In this order: the directory is removed before the lock is freed.
+    run_dir: RunDir,
+    _lock: BoardLock,
+}
+
+/// Starts a board: takes its lock, runs it, opens its link. Nothing has been said over the link yet.
+///
+/// # Errors
+/// Trouble of the rig; nothing is left behind then.
+pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard, BoardError> {
+    let link = choose_link(board, options.link)?;
+    let (lan, lan_reason) = choose_lan(board, options.lan)?;
+    let image = match &options.image {
+        Some(image) => image.clone(),
+        None => prepare(board).await?,
+    };
+    let lock = BoardLock::take(board)?;
+    std::fs::create_dir_all(&options.evidence).map_err(at(&options.evidence))?;
+    let run_dir = RunDir::create()?;
+    let mut running = RunningBoard {
+        board: board.clone(),
+        image,
+        link,
+        lan,
+        lan_reason,
+        evidence: options.evidence.clone(),
+        machine: None,
+        channel: None,
+        started_in: Duration::ZERO,
+        run_dir,
+        _lock: lock,
+    };
+    running.channel = Some(running.boot().await?);
+    Ok(running)
+}
+
+impl RunningBoard {
+    /// Its name in boards.toml.
+    #[must_use]
+    pub fn board_name(&self) -> &str {
+        &self.board.name
+    }
+
+    /// Its entry in boards.toml.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// The kind of link in use.
+    #[must_use]
+    pub fn link_kind(&self) -> LinkKind {
+        self.link.kind()
+    }
+
+    /// The bytes to its agent.
+    ///
+    /// # Panics
+    /// When it is taken twice without a restart: a bug of the caller.
+    #[must_use]
+    pub fn take_channel(&mut self) -> Box<dyn Channel> {
+        self.channel
+            .take()
+            .expect("the channel of a started board is taken once")
+    }
+
+    /// What carries its frames. Stays valid over restarts.
+    #[must_use]
+    pub fn lan(&self) -> Arc<dyn SocketFactory> {
+        Arc::clone(&self.lan)
+    }
+
+    /// The build id that its agent must announce, if the image has one.
+    #[must_use]
+    pub fn expected_build_id(&self) -> Option<&[u8]> {
+        self.image.build_id.as_deref()
+    }
+
+    /// From running the board to its open link, of the last start.
+    #[must_use]
+    pub fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// A fresh board after one that was lost: what is left of the old one is killed.
+    ///
+    /// # Errors
+    /// As [`start`]; may be tried again.
+    pub async fn restart(&mut self) -> Result<Box<dyn Channel>, BoardError> {
+        self.channel = None;
+        self.machine = None;
+        self.boot().await
+    }
+
+    /// How it ended, in words, if it has ended by itself.
+    #[must_use]
+    pub fn died(&self) -> Option<String> {
+        self.machine.as_ref().and_then(Process::ended)
+    }
+
+    /// Resolves within milliseconds after the board's process ends, to exit status and last words. Belongs
+    /// to the process that runs now: ask again after a restart.
+    pub fn gone(&self) -> impl Future<Output = String> + Send + 'static + use<> {
+        let gone = self.machine.as_ref().map(Process::gone);
+        async move {
+            match gone {
+                Some(gone) => gone.await,
+                None => "it is not running".into(),
+            }
+        }
+    }
+
+    /// Ends the board in order; kills what does not end.
+    pub async fn stop(mut self) {
+        self.channel = None;
+        if let Some(machine) = self.machine.take() {
+            machine.finish(STOP_PATIENCE).await;
+        }
+    }
+
+    /// What it wrote: a label and the file, of those that are there.
+    #[must_use]
+    pub fn evidence_files(&self) -> Vec<(&'static str, PathBuf)> {
+        let files = vec![("target log", self.evidence.join("target.log"))];
+        files
+            .into_iter()
+            .filter(|(_, path)| path.is_file())
+            .collect()
+    }
+
+    /// How it is attached, in one line.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        format!(
+            "{} ({}), link {}, lan {}{}",
+            self.board.name,
+            self.board.kind.name(),
+            self.link.kind(),
+            self.lan.name(),
+            self.lan_reason
+        )
+    }
+
+    async fn boot(&mut self) -> Result<Box<dyn Channel>, BoardError> {
+        let began = Instant::now();
+        let log = self.evidence.join("target.log");
+        let channel: Box<dyn Channel> = match &self.board.kind {
+            BoardKind::Native => {
+                let (process, stream) =
+                    native::start(&self.board.name, &self.image, self.run_dir.path(), &log).await?;
+                self.machine = Some(process);
+                Box::new(stream)
+            }
+            BoardKind::Qemu { .. } => {
+                return Err(BoardError::Qemu {
+                    board: self.board.name.clone(),
+                    problem: "not yet".into(),
+                });
+            }
+        };
+        self.started_in = began.elapsed();
+        Ok(channel)
+    }
+}
+
+impl fmt::Debug for RunningBoard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningBoard")
+            .field("describe", &self.describe())
+            .finish_non_exhaustive()
+    }
+}
+
+fn choose_link(board: &Board, wanted: Option<LinkKind>) -> Result<Link, BoardError> {
+    board
+        .link(wanted)
+        .cloned()
+        .ok_or_else(|| BoardError::NoLink {
+            board: board.name.clone(),
+            link: wanted.unwrap_or(board.default_link),
+            known: board
+                .links
+                .iter()
+                .map(|link| link.kind().name())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+}
+
+/// The lan and, if it was left open, why it was chosen.
+fn choose_lan(
+    board: &Board,
+    wanted: Option<LanKind>,
+) -> Result<(Arc<dyn SocketFactory>, String), BoardError> {
+    let lan = wanted.unwrap_or(board.lan);
+    let refused = |known| BoardError::NoLan {
+        board: board.name.clone(),
+        lan,
+        known,
+    };
+    match (&board.kind, lan) {
+        (BoardKind::Native, LanKind::Auto) => Ok((
+            Arc::new(Loopback::default()),
+            " (auto: the agent is a process of this machine and uses its sockets)".into(),
+        )),
+        (BoardKind::Native, LanKind::Loopback) => {
+            Ok((Arc::new(Loopback::default()), String::new()))
+        }
+        (BoardKind::Native, LanKind::User) => Err(refused("auto, loopback")),
+        (BoardKind::Qemu { .. }, _) => Err(refused("auto, user")),
+    }
+}

@@ -1,0 +1,146 @@
+//! Which boards there are: boards.toml as data.
+//!
+//! Must not: start anything, or look at what a board needs beyond "does this file name it correctly".
+
+mod diagnostic;
+mod load;
+mod reader;
+
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+
+pub use diagnostic::{InventoryError, Problem, UnknownBoard};
+
+use crate::lan::LanKind;
+use crate::link::LinkKind;
+
+/// All boards of one boards.toml.
+#[derive(Clone, Debug)]
+pub struct Inventory {
+    /// The file.
+    pub path: PathBuf,
+    /// The board that is meant when none is named.
+    pub default: Option<String>,
+    /// In the order of their names.
+    pub boards: Vec<Board>,
+}
+
+/// One `[board.NAME]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Board {
+    /// Its name.
+    pub name: String,
+    /// What drives it.
+    pub kind: BoardKind,
+    /// The image it runs.
+    pub firmware: Firmware,
+    /// The port it runs; selects the deviations.
+    pub port: String,
+    /// Deviations of its own instead of the port's.
+    pub deviations: Option<PathBuf>,
+    /// The links it has.
+    pub links: Vec<Link>,
+    /// The one used unless another is asked for.
+    pub default_link: LinkKind,
+    /// The lan.
+    pub lan: LanKind,
+    /// Slack for network and link of this board.
+    pub rtt_allowance: Duration,
+    /// Factor on every deadline; at least 1 for boards slower than the reference.
+    pub deadline_scale: f64,
+    /// Directory of the workspace that `firmware` crates are built in.
+    pub workspace: PathBuf,
+    /// The boards.toml it stands in: part of the name of its lock.
+    pub file: PathBuf,
+}
+
+/// What drives a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BoardKind {
+    /// A process of this machine.
+    Native,
+    /// `qemu-system-arm`.
+    Qemu {
+        /// The `-machine`.
+        machine: String,
+    },
+}
+
+impl BoardKind {
+    /// The word used in boards.toml.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Qemu { .. } => "qemu",
+        }
+    }
+}
+
+/// The image of a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Firmware {
+    /// A crate under `target-fw/boards`, built when it is needed.
+    Crate(String),
+    /// A finished ELF file.
+    Elf(PathBuf),
+}
+
+/// One link of a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// The agent listens on a Unix socket.
+    Unix,
+    /// The agent talks through a UART of an emulated machine.
+    Serial {
+        /// Which UART.
+        uart: u8,
+    },
+}
+
+impl Link {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> LinkKind {
+        match self {
+            Self::Unix => LinkKind::Unix,
+            Self::Serial { .. } => LinkKind::Serial,
+        }
+    }
+}
+
+impl Inventory {
+    /// Reads and checks a boards.toml.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, each with its place and what would be right.
+    pub fn load(path: &Path) -> Result<Self, InventoryError> {
+        load::load(path)
+    }
+
+    /// A board by name.
+    ///
+    /// # Errors
+    /// There is none of that name; lists those there are.
+    pub fn board(&self, name: &str) -> Result<&Board, UnknownBoard> {
+        self.boards
+            .iter()
+            .find(|board| board.name == name)
+            .ok_or_else(|| {
+                UnknownBoard::new(
+                    name,
+                    &self.path,
+                    self.boards.iter().map(|board| board.name.as_str()),
+                )
+            })
+    }
+}
+
+impl Board {
+    /// The link that `wanted`, or else the board's default, stands for.
+    #[must_use]
+    pub fn link(&self, wanted: Option<LinkKind>) -> Option<&Link> {
+        let kind = wanted.unwrap_or(self.default_link);
+        self.links.iter().find(|link| link.kind() == kind)
+    }
+}
