@@ -92,21 +92,33 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// Nothing.
-    pub const NONE: Self = Self { bits: 0, options: 0 };
+    pub const NONE: Self = Self {
+        bits: 0,
+        options: 0,
+    };
 
     /// Everything there is, options included.
-    pub const EVERYTHING: Self = Self { bits: (1 << Capability::ALL.len()) - 1, options: 0x7fff };
+    pub const EVERYTHING: Self = Self {
+        bits: (1 << Capability::ALL.len()) - 1,
+        options: 0x7fff,
+    };
 
     /// The set with `capability` added.
     #[must_use]
     pub const fn with(self, capability: Capability) -> Self {
-        Self { bits: self.bits | 1 << capability as u8, options: self.options }
+        Self {
+            bits: self.bits | 1 << capability as u8,
+            options: self.options,
+        }
     }
 
     /// The set with socket option number `name` (0 to 31, level 7000) added.
     #[must_use]
     pub const fn with_option(self, name: i32) -> Self {
-        Self { bits: self.bits, options: self.options | 1 << (name & 31) }
+        Self {
+            bits: self.bits,
+            options: self.options | 1 << (name & 31),
+        }
     }
 
     /// Whether `capability` is claimed.

@@ -25,7 +25,12 @@ pub trait DnsListener: Sync {
 /// A resolver.
 pub trait Dns {
     /// Starts a lookup; ends in [`DnsListener::resolved`]. 0 when it ended during the call, else its id.
-    fn gethostbyname_async(&self, host: &str, version: Version, listener: &'static dyn DnsListener) -> Result<i32>;
+    fn gethostbyname_async(
+        &self,
+        host: &str,
+        version: Version,
+        listener: &'static dyn DnsListener,
+    ) -> Result<i32>;
 
     /// Cancels a lookup; its listener is not called after `OK`. `PARAMETER` for an id that is not running.
     fn gethostbyname_async_cancel(&self, id: i32) -> Result<()>;

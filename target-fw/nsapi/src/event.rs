@@ -58,3 +58,13 @@ pub trait Clock {
     /// their own loop.
     fn idle(&self, until_us: Option<u64>);
 }
+
+impl<T: Clock + ?Sized> Clock for &T {
+    fn now_us(&self) -> u64 {
+        (**self).now_us()
+    }
+
+    fn idle(&self, until_us: Option<u64>) {
+        (**self).idle(until_us);
+    }
+}

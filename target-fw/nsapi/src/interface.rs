@@ -62,13 +62,22 @@ pub trait NetworkInterface {
     }
 
     /// Static configuration; turns DHCP off. Takes effect at the next connect.
-    fn set_network(&self, ip: &SocketAddress, netmask: &SocketAddress, gateway: &SocketAddress) -> Result<()> {
+    fn set_network(
+        &self,
+        ip: &SocketAddress,
+        netmask: &SocketAddress,
+        gateway: &SocketAddress,
+    ) -> Result<()> {
         let _ = (ip, netmask, gateway);
         Err(Error::UNSUPPORTED)
     }
 
     /// DHCP on (the default) or off.
     fn set_dhcp(&self, dhcp: bool) -> Result<()> {
-        if dhcp { Ok(()) } else { Err(Error::UNSUPPORTED) }
+        if dhcp {
+            Ok(())
+        } else {
+            Err(Error::UNSUPPORTED)
+        }
     }
 }

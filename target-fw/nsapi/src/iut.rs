@@ -1,6 +1,6 @@
 //! The seam between a tester and the implementation under test (IUT).
 //!
-//! A port attaches here at one of two levels: [`crate::Sockets`] implements [`Iut`] over any
+//! A port attaches here at one of two levels: [`crate::AtStackLevel`] implements [`Iut`] over any
 //! [`crate::NetworkStack`] (stack level), or a complete socket API implements it directly (socket level),
 //! with nothing of ours in between.
 //!
@@ -12,8 +12,8 @@
 
 use core::task::{Poll, Waker};
 
-use crate::{Callback, Capabilities, Limits, Protocol, Result, SocketAddress};
 use crate::interface::NetworkInterface;
+use crate::{Callback, Capabilities, Error, Limits, Protocol, Result, SocketAddress};
 
 /// The name of a socket object, with a generation so that an old name never means a new object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,16 +67,24 @@ pub struct Call {
     pub done: usize,
     /// The call has been polled and the IUT counts it among the blocked ones.
     pub waiting: bool,
-    /// Which opening of the socket object the call belongs to.
-    pub epoch: u32,
+    /// Which opening of the socket object the call belongs to; `None` until it has found it open.
+    pub epoch: Option<u32>,
     /// Number of events of the socket that the call has taken into account.
     pub events_seen: u32,
     /// When the current wait began, in microseconds of the IUT's clock.
     pub wait_began_us: u64,
     /// The timeout of the current wait: negative is unbounded, 0 none, else milliseconds (contract §4).
     pub timeout_ms: i32,
-    /// The operation has got past its first step (close: the stack has closed; connect: it has begun).
+    /// What the call ends with when the current wait times out.
+    pub answer: Option<Error>,
+    /// The call need not wait: polling it again at once helps.
+    pub again: bool,
+    /// Connect: the call has waited for the connection.
     pub begun: bool,
+    /// Connect: the attempt was started by this call.
+    pub initiated: bool,
+    /// Close: the stack has closed, with this code.
+    pub closed: Option<Result<()>>,
     /// Whom to wake when polling again may help; callers with their own loop leave it empty.
     pub waker: Option<Waker>,
 }
@@ -89,12 +97,24 @@ impl Call {
     }
 
     /// When the pending call must be polled again at the latest, even if nothing happens, in microseconds
-    /// of the IUT's clock; `None` while it waits without bound.
+    /// of the IUT's clock; 0 means at once, `None` that it waits without bound.
     #[must_use]
     pub fn wake_at_us(&self) -> Option<u64> {
+        if self.again {
+            return Some(0);
+        }
         match (self.waiting, u64::try_from(self.timeout_ms)) {
-            (true, Ok(timeout)) => Some(self.wait_began_us + timeout * 1000),
+            (true, Ok(timeout)) => Some(self.wait_began_us.saturating_add(timeout * 1000)),
             _ => None,
+        }
+    }
+
+    /// Wakes the caller if polling again at once helps.
+    pub(crate) fn wake_again(&self) {
+        if self.again
+            && let Some(waker) = &self.waker
+        {
+            waker.wake_by_ref();
         }
     }
 }
@@ -118,7 +138,7 @@ pub trait Iut {
     /// Microseconds of the clock that [`Call`] waits are measured with.
     fn now_us(&self) -> u64;
 
-    /// Constructs a socket object, unopened. [`crate::Error::NO_MEMORY`] when there is no room for another.
+    /// Constructs a socket object, unopened. [`Error::NO_MEMORY`] when there is no room for another.
     fn socket_new(&self, kind: SocketKind) -> Result<SocketId>;
 
     /// Destructs a socket object; closes it first if it is open. Pending calls on it end in `NO_SOCKET`.
@@ -137,10 +157,16 @@ pub trait Iut {
     fn listen(&self, id: SocketId, backlog: i32) -> Result<()>;
 
     /// Waits for a connection: the new object and, if asked for by the API, its peer.
-    fn poll_accept(&self, id: SocketId, call: &mut Call) -> Poll<Result<(SocketId, SocketAddress)>>;
+    fn poll_accept(&self, id: SocketId, call: &mut Call)
+    -> Poll<Result<(SocketId, SocketAddress)>>;
 
     /// Connects, or sets the peer of a datagram socket.
-    fn poll_connect(&self, id: SocketId, call: &mut Call, address: &SocketAddress) -> Poll<Result<()>>;
+    fn poll_connect(
+        &self,
+        id: SocketId,
+        call: &mut Call,
+        address: &SocketAddress,
+    ) -> Poll<Result<()>>;
 
     /// Sends to the peer.
     fn poll_send(&self, id: SocketId, call: &mut Call, data: &[u8]) -> Poll<Result<usize>>;
@@ -243,4 +269,3 @@ pub trait LegacyCalls {
         into: SocketId,
     ) -> Poll<Result<SocketAddress>>;
 }
-

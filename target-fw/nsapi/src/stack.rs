@@ -52,10 +52,19 @@ pub trait NetworkStack {
 
     /// Sends one datagram, whole or not at all; binds the socket to a port of the stack's choice first if
     /// it has none.
-    fn socket_sendto(&self, handle: StackHandle, address: &SocketAddress, data: &[u8]) -> Result<usize>;
+    fn socket_sendto(
+        &self,
+        handle: StackHandle,
+        address: &SocketAddress,
+        data: &[u8],
+    ) -> Result<usize>;
 
     /// Takes one datagram: bytes copied (the excess is discarded) and where it came from.
-    fn socket_recvfrom(&self, handle: StackHandle, buffer: &mut [u8]) -> Result<(usize, SocketAddress)>;
+    fn socket_recvfrom(
+        &self,
+        handle: StackHandle,
+        buffer: &mut [u8],
+    ) -> Result<(usize, SocketAddress)>;
 
     /// Sets an option (numbers and lengths: contract §9, [`crate::option`]). An option or level the stack
     /// does not have is [`Error::UNSUPPORTED`] and changes nothing.
@@ -65,11 +74,87 @@ pub trait NetworkStack {
     }
 
     /// Reads an option into `value`; returns its length.
-    fn getsockopt(&self, handle: StackHandle, level: i32, name: i32, value: &mut [u8]) -> Result<usize> {
+    fn getsockopt(
+        &self,
+        handle: StackHandle,
+        level: i32,
+        name: i32,
+        value: &mut [u8],
+    ) -> Result<usize> {
         let _ = (handle, level, name, value);
         Err(Error::UNSUPPORTED)
     }
 
     /// Whom to tell when the socket may have become readable, writable, acceptable, connected or broken.
     fn socket_attach(&self, handle: StackHandle, callback: Option<Callback>);
+}
+
+/// A stack that others use too.
+impl<T: NetworkStack + ?Sized> NetworkStack for &T {
+    fn socket_open(&self, protocol: Protocol) -> Result<StackHandle> {
+        (**self).socket_open(protocol)
+    }
+
+    fn socket_close(&self, handle: StackHandle) -> Result<()> {
+        (**self).socket_close(handle)
+    }
+
+    fn socket_bind(&self, handle: StackHandle, address: &SocketAddress) -> Result<()> {
+        (**self).socket_bind(handle, address)
+    }
+
+    fn socket_listen(&self, handle: StackHandle, backlog: usize) -> Result<()> {
+        (**self).socket_listen(handle, backlog)
+    }
+
+    fn socket_accept(&self, handle: StackHandle) -> Result<(StackHandle, SocketAddress)> {
+        (**self).socket_accept(handle)
+    }
+
+    fn socket_connect(&self, handle: StackHandle, address: &SocketAddress) -> Result<()> {
+        (**self).socket_connect(handle, address)
+    }
+
+    fn socket_send(&self, handle: StackHandle, data: &[u8]) -> Result<usize> {
+        (**self).socket_send(handle, data)
+    }
+
+    fn socket_recv(&self, handle: StackHandle, buffer: &mut [u8]) -> Result<usize> {
+        (**self).socket_recv(handle, buffer)
+    }
+
+    fn socket_sendto(
+        &self,
+        handle: StackHandle,
+        address: &SocketAddress,
+        data: &[u8],
+    ) -> Result<usize> {
+        (**self).socket_sendto(handle, address, data)
+    }
+
+    fn socket_recvfrom(
+        &self,
+        handle: StackHandle,
+        buffer: &mut [u8],
+    ) -> Result<(usize, SocketAddress)> {
+        (**self).socket_recvfrom(handle, buffer)
+    }
+
+    fn setsockopt(&self, handle: StackHandle, level: i32, name: i32, value: &[u8]) -> Result<()> {
+        (**self).setsockopt(handle, level, name, value)
+    }
+
+    fn getsockopt(
+        &self,
+        handle: StackHandle,
+        level: i32,
+        name: i32,
+        value: &mut [u8],
+    ) -> Result<usize> {
+        (**self).getsockopt(handle, level, name, value)
+    }
+
+    fn socket_attach(&self, handle: StackHandle, callback: Option<Callback>) {
+        (**self).socket_attach(handle, callback);
+    }
 }
