@@ -1,3 +1,58 @@
-//! Being written.
+//! The project's own chores: `cargo xtask <chore>`.
+//!
+//! Must not: know what a case or a verdict is; that is `hil`.
 
-fn main() {}
+mod boards;
+mod cargo;
+mod firmware;
+mod graph;
+mod size;
+mod sysroot;
+mod thumb;
+mod toolchain;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build images and print their paths, one per line, as the last lines of standard output
+    Firmware {
+        /// Boards: folders of target-fw/boards
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+        /// Say nothing but the paths
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// Compare the memory an image takes with its limits
+    Size {
+        /// Board: a folder of target-fw/boards
+        #[arg(default_value = "qemu-mps2-an385", value_name = "NAME")]
+        name: String,
+    },
+    /// Check that no crate depends on one it must not see
+    Graph,
+    /// Check that what runs on the target compiles for the target
+    Thumb,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().chore {
+        Chore::Firmware { names, quiet } => {
+            for elf in firmware::build(&names, quiet)? {
+                println!("{}", elf.display());
+            }
+            Ok(())
+        }
+        Chore::Size { name } => size::check(&name),
+        Chore::Graph => graph::check(),
+        Chore::Thumb => thumb::check(),
+    }
+}

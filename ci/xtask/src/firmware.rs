@@ -1,0 +1,123 @@
+//! Builds the images of boards and tells where they are.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::boards::{self, Board};
+use crate::cargo;
+use crate::toolchain::Toolchain;
+
+/// Builds the boards with these names; their executables, in the same order.
+pub(crate) fn build(names: &[String], quiet: bool) -> Result<Vec<PathBuf>> {
+    let boards = names
+        .iter()
+        .map(|name| boards::find(name))
+        .collect::<Result<Vec<_>>>()?;
+    let mut by_target = BTreeMap::<Option<&str>, Vec<&Board>>::new();
+    for board in &boards {
+        by_target
+            .entry(board.target.as_deref())
+            .or_default()
+            .push(board);
+    }
+    let mut built = BTreeMap::new();
+    for (target, boards) in by_target {
+        let mut command = match target {
+            Some(target) => {
+                let mut command = Toolchain::choose(target)?.cargo(target);
+                command.args(["build", "--profile", "firmware", "--target", target]);
+                command
+            }
+            None => {
+                let mut command =
+                    cargo::command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+                command.args(["build", "--release"]);
+                command
+            }
+        };
+        command.arg("--message-format=json-render-diagnostics");
+        if quiet {
+            command.arg("--quiet");
+        }
+        for board in &boards {
+            command.args(["--package", &board.name]);
+        }
+        built.extend(executables(&mut command)?);
+    }
+    names
+        .iter()
+        .map(|name| {
+            built
+                .get(name)
+                .cloned()
+                .with_context(|| format!("cargo built no executable `{name}`"))
+        })
+        .collect()
+}
+
+/// Runs a build and picks out of cargo's messages which executable belongs to which name.
+fn executables(command: &mut Command) -> Result<BTreeMap<String, PathBuf>> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    let messages = child.stdout.take().context("the pipe was asked for")?;
+    let mut found = BTreeMap::new();
+    for line in BufReader::new(messages).lines() {
+        if let Some((name, path)) = executable(&line?) {
+            found.insert(name, path);
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("the build failed ({status})");
+    }
+    Ok(found)
+}
+
+fn executable(line: &str) -> Option<(String, PathBuf)> {
+    let message: Message = serde_json::from_str(line).ok()?;
+    (message.reason == "compiler-artifact").then_some(())?;
+    Some((message.target?.name, message.executable?))
+}
+
+/// The part of cargo's messages that matters here.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    target: Option<Artifact>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Artifact {
+    name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executable;
+
+    #[test]
+    fn only_an_artifact_with_an_executable_counts() {
+        let line = |reason: &str, path: &str| {
+            format!(
+                r#"{{"reason":"{reason}","target":{{"name":"b","kind":["bin"]}},"executable":{path}}}"#
+            )
+        };
+        let found = executable(&line("compiler-artifact", r#""/x/b""#));
+        assert_eq!(found, Some(("b".to_owned(), "/x/b".into())));
+        assert_eq!(executable(&line("compiler-artifact", "null")), None);
+        assert_eq!(
+            executable(&line("build-script-executed", r#""/x/b""#)),
+            None
+        );
+        assert_eq!(executable("not a message"), None);
+    }
+}
