@@ -1,3 +1,30 @@
-//! Being written.
+//! Board `qemu-mps2-an385`: Arm's MPS2 with a Cortex-M3 as QEMU emulates it, with the reference port.
+//!
+//! UART0 is the link to the runner, UART1 a log in plain text, the LAN9118 the network. On the host this is
+//! a stub; `cargo xtask firmware qemu-mps2-an385` builds the image.
+//!
+//! Must not: spin while there is nothing to do, or stop for good; a fault is written down and the core reset.
+#![cfg_attr(target_os = "none", no_std, no_main)]
 
-fn main() {}
+#[cfg(target_os = "none")]
+mod fault;
+#[cfg(target_os = "none")]
+mod firmware;
+#[cfg(target_os = "none")]
+mod hardware;
+#[cfg(target_os = "none")]
+mod identity;
+#[cfg(target_os = "none")]
+mod keep;
+#[cfg(target_os = "none")]
+mod link;
+#[cfg(any(target_os = "none", test))]
+mod ring;
+#[cfg(target_os = "none")]
+mod text;
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!("this is an image for a board: build it with `cargo xtask firmware qemu-mps2-an385`");
+    std::process::exit(1);
+}

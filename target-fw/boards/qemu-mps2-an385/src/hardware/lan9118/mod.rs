@@ -1,0 +1,233 @@
+//! The LAN9118 Ethernet controller (a LAN9220 on the real board) as a smoltcp device.
+//!
+//! Frames go through its FIFOs by polled words; the interrupt only says that frames wait. Every poll of the
+//! hardware is bounded.
+
+mod registers;
+
+use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use smoltcp::phy::{self, DeviceCapabilities, Medium};
+use smoltcp::time::Instant;
+
+use self::registers as reg;
+use super::interrupts::Interrupt;
+use super::mmio::Block;
+
+/// An Ethernet frame without its checksum: 14 bytes of header and 1500 of payload.
+const MAX_FRAME: usize = 1514;
+/// The same in whole words.
+const MAX_WORDS: usize = MAX_FRAME.div_ceil(4);
+/// How often a busy bit is looked at before the chip is given up. The emulator never is busy.
+const PATIENCE: u32 = 100_000;
+
+const CHIP: Block = Block::LAN9118;
+
+/// Frames may be waiting; set by the interrupt, cleared by [`Lan9118::rearm`].
+static WAITING: AtomicBool = AtomicBool::new(false);
+
+/// Why the chip could not be brought up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trouble {
+    /// There is no such chip: what it said instead of its byte order pattern.
+    Absent(u32),
+    /// A reset or a register access did not finish.
+    Stuck,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent(pattern) => write!(f, "no LAN9118 (byte order pattern {pattern:#010x})"),
+            Self::Stuck => f.write_str("the LAN9118 stays busy"),
+        }
+    }
+}
+
+/// The chip, brought up.
+pub(crate) struct Lan9118 {
+    mac: [u8; 6],
+    received: [u8; MAX_WORDS * 4],
+    sending: [u8; MAX_WORDS * 4],
+}
+
+impl Lan9118 {
+    /// Resets and starts the chip. Its interrupt is let through at the end: before, the line is active.
+    pub(crate) fn start() -> Result<Self, Trouble> {
+        match CHIP.read::<{ reg::BYTE_TEST }>() {
+            reg::BYTE_TEST_PATTERN => {}
+            other => return Err(Trouble::Absent(other)),
+        }
+        CHIP.write::<{ reg::HW_CFG }>(reg::HW_CFG_SOFT_RESET);
+        wait(|| CHIP.read::<{ reg::HW_CFG }>() & reg::HW_CFG_SOFT_RESET == 0)?;
+        CHIP.write::<{ reg::HW_CFG }>(reg::HW_CFG_TX_FIFO_5K);
+        CHIP.write::<{ reg::PMT_CTRL }>(reg::PMT_CTRL_PHY_RESET);
+        wait(|| CHIP.read::<{ reg::PMT_CTRL }>() & reg::PMT_CTRL_PHY_RESET == 0)?;
+
+        CHIP.write::<{ reg::INT_EN }>(0);
+        CHIP.write::<{ reg::INT_STS }>(u32::MAX);
+        CHIP.write::<{ reg::FIFO_INT }>(0);
+        CHIP.write::<{ reg::IRQ_CFG }>(reg::IRQ_CFG_ACTIVE_HIGH_PUSH_PULL);
+
+        let low = mac_read(reg::MAC_ADDRL)?.to_le_bytes();
+        let high = mac_read(reg::MAC_ADDRH)?.to_le_bytes();
+        let mac = [low[0], low[1], low[2], low[3], high[0], high[1]];
+
+        phy_write(reg::PHY_CONTROL, reg::PHY_CONTROL_NEGOTIATE)?;
+        mac_write(reg::MAC_CR, reg::MAC_CR_RUN)?;
+        CHIP.write::<{ reg::TX_CFG }>(reg::TX_CFG_ON);
+
+        WAITING.store(true, Ordering::Relaxed);
+        Interrupt::Network.unmask();
+        Ok(Self {
+            mac,
+            received: [0; MAX_WORDS * 4],
+            sending: [0; MAX_WORDS * 4],
+        })
+    }
+
+    /// The hardware address the chip read from its EEPROM.
+    pub(crate) const fn mac(&self) -> [u8; 6] {
+        self.mac
+    }
+
+    /// To be called when no frame was waiting any more: lets the interrupt report the next one.
+    /// What arrived in between is reported at once.
+    pub(crate) fn rearm() {
+        WAITING.store(false, Ordering::Relaxed);
+        CHIP.write::<{ reg::INT_STS }>(reg::INT_RX_LEVEL);
+        CHIP.write::<{ reg::INT_EN }>(reg::INT_RX_LEVEL);
+        if frames_waiting() {
+            WAITING.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether frames may be waiting.
+    pub(crate) fn is_waiting() -> bool {
+        WAITING.load(Ordering::Relaxed)
+    }
+
+    /// Takes the next good frame out of the FIFO: its length in `received`. Damaged frames are dropped.
+    fn take_frame(&mut self) -> Option<usize> {
+        while frames_waiting() {
+            let status = CHIP.read::<{ reg::RX_STATUS }>();
+            let with_checksum = reg::rx_length(status);
+            let good = status & reg::RX_STATUS_ERROR == 0;
+            // Every word has to be read, also of a frame nobody wants.
+            for index in 0..with_checksum.div_ceil(4) {
+                let word = CHIP.read::<{ reg::RX_DATA }>().to_le_bytes();
+                if let Some(into) = self.received.get_mut(index * 4..index * 4 + 4) {
+                    into.copy_from_slice(&word);
+                }
+            }
+            let length = with_checksum.saturating_sub(reg::CHECKSUM_LENGTH);
+            if good && length <= MAX_FRAME {
+                return Some(length);
+            }
+        }
+        None
+    }
+}
+
+impl phy::Device for Lan9118 {
+    type RxToken<'a> = Received<'a>;
+    type TxToken<'a> = Sending<'a>;
+
+    fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Sending<'_>)> {
+        // A reply may have to leave while the frame is being looked at.
+        if !room_to_send() {
+            return None;
+        }
+        let length = self.take_frame()?;
+        Some((
+            Received(&self.received[..length]),
+            Sending(&mut self.sending),
+        ))
+    }
+
+    fn transmit(&mut self, _: Instant) -> Option<Sending<'_>> {
+        room_to_send().then_some(Sending(&mut self.sending))
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = MAX_FRAME;
+        capabilities
+    }
+}
+
+/// A frame that has arrived.
+pub(crate) struct Received<'a>(&'a [u8]);
+
+impl phy::RxToken for Received<'_> {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
+        f(self.0)
+    }
+}
+
+/// Leave to send a frame.
+pub(crate) struct Sending<'a>(&'a mut [u8; MAX_WORDS * 4]);
+
+impl phy::TxToken for Sending<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
+        // smoltcp keeps to `max_transmission_unit`.
+        let result = f(&mut self.0[..length]);
+        CHIP.write::<{ reg::TX_DATA }>(reg::tx_command_a(length));
+        CHIP.write::<{ reg::TX_DATA }>(reg::tx_command_b(length));
+        for word in self.0.as_chunks::<4>().0.iter().take(length.div_ceil(4)) {
+            CHIP.write::<{ reg::TX_DATA }>(u32::from_le_bytes(*word));
+        }
+        result
+    }
+}
+
+/// Interrupt handler: takes a note and keeps quiet until [`Lan9118::rearm`].
+pub(super) fn on_interrupt() {
+    CHIP.write::<{ reg::INT_EN }>(0);
+    WAITING.store(true, Ordering::Relaxed);
+}
+
+fn frames_waiting() -> bool {
+    reg::rx_frames(CHIP.read::<{ reg::RX_FIFO_INF }>()) != 0
+}
+
+/// Whether a frame of any length fits. Also drops the reports about frames sent, which would fill up.
+fn room_to_send() -> bool {
+    let information = CHIP.read::<{ reg::TX_FIFO_INF }>();
+    for _ in 0..reg::tx_reports(information) {
+        CHIP.read::<{ reg::TX_STATUS }>();
+    }
+    reg::tx_free(information) >= MAX_WORDS * 4 + reg::TX_COMMANDS_LENGTH
+}
+
+fn wait(done: impl Fn() -> bool) -> Result<(), Trouble> {
+    (0..PATIENCE)
+        .any(|_| done())
+        .then_some(())
+        .ok_or(Trouble::Stuck)
+}
+
+fn mac_wait() -> Result<(), Trouble> {
+    wait(|| CHIP.read::<{ reg::MAC_CSR_CMD }>() & reg::MAC_CSR_BUSY == 0)
+}
+
+fn mac_read(register: u32) -> Result<u32, Trouble> {
+    mac_wait()?;
+    CHIP.write::<{ reg::MAC_CSR_CMD }>(reg::MAC_CSR_BUSY | reg::MAC_CSR_READ | register);
+    mac_wait()?;
+    Ok(CHIP.read::<{ reg::MAC_CSR_DATA }>())
+}
+
+fn mac_write(register: u32, value: u32) -> Result<(), Trouble> {
+    mac_wait()?;
+    CHIP.write::<{ reg::MAC_CSR_DATA }>(value);
+    CHIP.write::<{ reg::MAC_CSR_CMD }>(reg::MAC_CSR_BUSY | register);
+    mac_wait()
+}
+
+fn phy_write(register: u32, value: u32) -> Result<(), Trouble> {
+    mac_write(reg::MII_DATA, value)?;
+    mac_write(reg::MII_ACC, reg::mii_write(register))
+}

@@ -1,0 +1,10 @@
+//! The board's own devices, each behind safe calls.
+//!
+//! Must not: know of sockets, frames of the protocol or the agent.
+
+pub(crate) mod clock;
+pub(crate) mod guard;
+pub(crate) mod interrupts;
+pub(crate) mod lan9118;
+mod mmio;
+pub(crate) mod uart;

@@ -1,0 +1,90 @@
+//! The byte link to the runner: UART0 between two rings.
+//!
+//! Received bytes come in by interrupt; the UART holds one byte only. Sent bytes leave from the main loop in
+//! bounded portions, and where the UART makes it wait, by its interrupt.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::hardware::interrupts::Interrupt;
+use crate::hardware::uart::Uart;
+use crate::ring::Ring;
+
+/// Bytes handed to the UART in one turn of the main loop: some 160 µs on the emulated board.
+const PORTION: usize = 64;
+
+static RECEIVED: Ring<2048> = Ring::new();
+/// Received bytes there was no room for.
+static LOST: AtomicU32 = AtomicU32::new(0);
+
+/// The link as the main loop has it.
+pub(crate) struct UartLink {
+    sending: Ring<2048>,
+}
+
+impl UartLink {
+    /// Starts the UART and its interrupt.
+    pub(crate) fn start() -> Self {
+        Uart::LINK.start();
+        Interrupt::LinkReceive.unmask();
+        Self {
+            sending: Ring::new(),
+        }
+    }
+
+    /// Takes what has arrived.
+    pub(crate) fn receive(&self, into: &mut [u8]) -> usize {
+        RECEIVED.drain(into)
+    }
+
+    /// Whether something has arrived.
+    pub(crate) fn has_received() -> bool {
+        !RECEIVED.is_empty()
+    }
+
+    /// How many bytes were lost since last asked because nobody took them in time.
+    pub(crate) fn take_lost() -> u32 {
+        LOST.swap(0, Ordering::Relaxed)
+    }
+
+    /// Queues bytes for sending; returns how many there was room for.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
+        bytes
+            .iter()
+            .take_while(|byte| self.sending.push(**byte))
+            .count()
+    }
+
+    /// Sends a portion of what is queued. Returns whether more could be sent right away; if the UART is
+    /// what holds it up, its interrupt will end the sleep.
+    pub(crate) fn send_portion(&mut self) -> bool {
+        for _ in 0..PORTION {
+            if self.sending.is_empty() {
+                return false;
+            }
+            if !Uart::LINK.is_ready_to_send() {
+                Interrupt::LinkSend.unmask();
+                return false;
+            }
+            if let Some(byte) = self.sending.pop() {
+                Uart::LINK.send(byte);
+            }
+        }
+        !self.sending.is_empty()
+    }
+}
+
+/// Interrupt handler: a byte has arrived.
+pub(crate) fn on_receive() {
+    Uart::LINK.acknowledge_receive();
+    if let Some(byte) = Uart::LINK.receive()
+        && !RECEIVED.push(byte)
+    {
+        LOST.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Interrupt handler: a byte has left. The main loop, awake now, goes on.
+pub(crate) fn on_send() {
+    Interrupt::LinkSend.mask();
+    Uart::LINK.acknowledge_send();
+}
