@@ -1,9 +1,13 @@
 //! The runner as a library: what the binary `hil` is wired together from.
 //!
 //! [`inventory`] knows which boards there are, [`board`] starts one, [`link`] is the bytes to its agent and
-//! [`lan`] what carries its frames. None of these knows a case or a verdict.
+//! [`lan`] what carries its frames. None of these knows a case or a verdict. [`plan`] decides what runs,
+//! [`engine`] runs and judges it, [`event`] is what it says about it.
 
 pub mod board;
+pub mod engine;
+pub mod event;
 pub mod inventory;
 pub mod lan;
 pub mod link;
+pub mod plan;

@@ -1,0 +1,226 @@
+//! One attempt of a case after the other, until it has its verdict.
+
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use hil_kit::{Case, Observation, Stop as CaseStop, Trouble};
+
+use super::deviations::Listed;
+use super::judge::{After, Judgement, crashed, judge};
+use super::session::{Gone, RunOne, Session, backstop};
+use super::{Stop, StopLevel};
+use crate::event::Verdict;
+
+/// How often a case is repeated because the rig was too slow to judge a time limit.
+pub const RIG_SLOW_REPEATS: u32 = 3;
+
+/// How long after a dead link the board's own end may still become known, so that a crash is told from a loss.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// The attempts of one case.
+#[derive(Debug)]
+pub struct Attempts {
+    case: &'static Case,
+    retries_left: u32,
+    slow_left: u32,
+    made: u32,
+    elapsed: Duration,
+    first_failure: Option<Judgement>,
+    last: Option<(Judgement, Observation)>,
+}
+
+/// How one attempt ended. `lost` says how the board went away, if it did.
+#[derive(Debug)]
+pub enum Ended {
+    /// The case has its verdict.
+    Finished {
+        /// The board was lost.
+        lost: Option<String>,
+    },
+    /// It has to be tried again.
+    Again {
+        /// The board was lost.
+        lost: Option<String>,
+    },
+    /// Somebody wants to stop; the case is given up.
+    Interrupted,
+}
+
+impl Attempts {
+    /// None yet.
+    #[must_use]
+    pub const fn new(case: &'static Case, retries: u32) -> Self {
+        Self {
+            case,
+            retries_left: retries,
+            slow_left: RIG_SLOW_REPEATS,
+            made: 0,
+            elapsed: Duration::ZERO,
+            first_failure: None,
+            last: None,
+        }
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub const fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// Makes one.
+    pub async fn one_more(
+        &mut self,
+        session: &mut dyn Session,
+        one: RunOne,
+        listed: &Listed<'_>,
+        stop: &Stop,
+    ) -> Ended {
+        let gone = session.gone();
+        let (observation, gone) = tokio::select! {
+            biased;
+            () = stop.at_least(StopLevel::Stop) => return Ended::Interrupted,
+            observation = guarded(self.case, one, session) => (observation, None),
+            gone = gone => (nothing_seen(Trouble::LinkLost(gone.how.clone())), Some(gone)),
+        };
+        self.made += 1;
+        self.elapsed += observation.elapsed;
+        let gone = match gone {
+            None if link_died(&observation) => {
+                tokio::time::timeout(LAST_WORDS, session.gone()).await.ok()
+            }
+            gone => gone,
+        };
+        let (judgement, after) = match gone {
+            Some(Gone { crashed: true, how }) => (
+                crashed(&how, self.case.level, &observation, listed),
+                After::Restart,
+            ),
+            Some(Gone {
+                crashed: false,
+                how,
+            }) => (
+                Judgement::new(Verdict::BoardLost)
+                    .of_kind("gone")
+                    .because(how),
+                After::Restart,
+            ),
+            None => judge(&observation, self.case.level, listed),
+        };
+        let lost = (after == After::Restart).then(|| judgement.reason.clone().unwrap_or_default());
+        let again = self.try_again(&judgement, after);
+        self.last = Some((judgement, observation));
+        if again {
+            Ended::Again { lost }
+        } else {
+            Ended::Finished { lost }
+        }
+    }
+
+    /// The verdict on all attempts together, the last observation, and how long they took.
+    #[must_use]
+    pub fn verdict(self) -> (Judgement, Observation, Duration, u32) {
+        let (last, observation) = self.last.unwrap_or_else(|| {
+            (
+                Judgement::new(Verdict::Infra).because("the case was not tried"),
+                nothing_seen(Trouble::Lan(String::new())),
+            )
+        });
+        let judgement = match self.first_failure {
+            Some(first)
+                if matches!(
+                    last.verdict,
+                    Verdict::Pass | Verdict::Lenient | Verdict::Noted
+                ) =>
+            {
+                Judgement {
+                    verdict: Verdict::Flaky,
+                    reason: Some(format!(
+                        "{} at attempt {} of {}, after: {}",
+                        last.verdict,
+                        self.made,
+                        self.made,
+                        first.reason.unwrap_or_default()
+                    )),
+                    ..first
+                }
+            }
+            Some(_) | None => last,
+        };
+        (judgement, observation, self.elapsed, self.made)
+    }
+
+    fn try_again(&mut self, judgement: &Judgement, after: After) -> bool {
+        if after == After::RigSlow {
+            let again = self.slow_left > 0;
+            self.slow_left = self.slow_left.saturating_sub(1);
+            return again;
+        }
+        if judgement.verdict != Verdict::Fail || self.retries_left == 0 {
+            return false;
+        }
+        self.retries_left -= 1;
+        self.first_failure.get_or_insert_with(|| judgement.clone());
+        true
+    }
+}
+
+/// Runs the case with a limit behind the kit's own, and turns a panic of the case into trouble of the rig.
+async fn guarded(case: &'static Case, one: RunOne, session: &mut dyn Session) -> Observation {
+    let limit = backstop(case, one);
+    let mut running = pin!(session.run(case, one));
+    let caught = poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context))) {
+            Ok(polled) => polled,
+            Err(panic) => core::task::Poll::Ready(nothing_seen(Trouble::Fixture {
+                fixture: "case",
+                problem: panic_text(&*panic),
+            })),
+        }
+    });
+    match tokio::time::timeout(limit, caught).await {
+        Ok(observation) => observation,
+        Err(_) => {
+            let mut observation = nothing_seen(Trouble::Fixture {
+                fixture: "case",
+                problem: format!(
+                    "it did not end within {} ms, twice its deadline and more",
+                    limit.as_millis()
+                ),
+            });
+            observation.elapsed = limit;
+            observation
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn core::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("without a message"))
+}
+
+const fn link_died(observation: &Observation) -> bool {
+    matches!(
+        observation.outcome,
+        Err(CaseStop::Trouble(
+            Trouble::LinkLost(_) | Trouble::Silent { .. } | Trouble::Rebooted { crashed: false }
+        ))
+    )
+}
+
+fn nothing_seen(trouble: Trouble) -> Observation {
+    Observation {
+        outcome: Err(CaseStop::Trouble(trouble)),
+        lenient: Vec::new(),
+        traits: Vec::new(),
+        controlled: false,
+        steps: Vec::new(),
+        jitter: Duration::ZERO,
+        left: (0, 0),
+        elapsed: Duration::ZERO,
+    }
+}

@@ -1,0 +1,106 @@
+//! Fills in the event of a finished case.
+
+use core::time::Duration;
+
+use hil_kit::Case;
+
+use super::attempt::Attempts;
+use super::judge::Judgement;
+use super::run::BoardPlan;
+use super::session::Session;
+use crate::event::{CaseFinished, Step, Trait, Verdict};
+
+/// The event of a case that ran.
+pub fn of(
+    case: &Case,
+    round: u32,
+    attempts: Attempts,
+    board: &BoardPlan,
+    seed: u64,
+    session: &mut dyn Session,
+) -> CaseFinished {
+    let (judgement, observation, elapsed, made) = attempts.verdict();
+    let attention = judgement.verdict.needs_attention();
+    let transcript = session.transcript();
+    CaseFinished {
+        elapsed_ms: milliseconds(elapsed),
+        attempts: made,
+        lenient: observation.lenient,
+        traits: observation
+            .traits
+            .into_iter()
+            .map(|(name, value)| Trait { name, value })
+            .collect(),
+        jitter_us: u64::try_from(observation.jitter.as_micros()).unwrap_or(u64::MAX),
+        left_open: observation.left.0,
+        left_calls: observation.left.1,
+        steps: observation
+            .steps
+            .into_iter()
+            .map(|(at, text)| Step {
+                at_ms: milliseconds(at),
+                text,
+            })
+            .collect(),
+        transcript: if attention || judgement.verdict == Verdict::Xfail {
+            transcript
+        } else {
+            Vec::new()
+        },
+        evidence: if attention {
+            session.evidence()
+        } else {
+            Vec::new()
+        },
+        ..without_run(case, round, judgement, board, seed)
+    }
+}
+
+/// The event of a case that did not run.
+pub fn without_run(
+    case: &Case,
+    round: u32,
+    judgement: Judgement,
+    board: &BoardPlan,
+    seed: u64,
+) -> CaseFinished {
+    let id = case.id();
+    let Judgement {
+        verdict,
+        cause,
+        reason,
+        violation,
+        deviation,
+    } = judgement;
+    CaseFinished {
+        board: board.starter.board().into(),
+        verdict,
+        cause: cause.map(str::to_owned),
+        elapsed_ms: 0.0,
+        reason,
+        suite: case.suite().into(),
+        title: case.title.into(),
+        level: case.level.name().into(),
+        cites: case.cites.iter().map(|cite| (*cite).to_owned()).collect(),
+        source: format!("{}:{}", case.file, case.line),
+        round,
+        attempts: 0,
+        violation,
+        deviation,
+        lenient: Vec::new(),
+        traits: Vec::new(),
+        jitter_us: 0,
+        left_open: 0,
+        left_calls: 0,
+        steps: Vec::new(),
+        transcript: Vec::new(),
+        evidence: Vec::new(),
+        again: format!("cargo hil run {} --seed {seed} {id}", board.again),
+        case: id,
+    }
+}
+
+/// With a precision of a microsecond, which is all that is measured.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
+}

@@ -1,0 +1,86 @@
+//! What the engine needs of a board. `live` implements it with real boards, the tests with scripted ones.
+
+use core::time::Duration;
+
+use hil_kit::rig::BoxFuture;
+use hil_kit::{Case, Observation};
+
+use crate::event::Identity;
+use crate::plan::{Claims, LanFacts};
+
+/// Starts one board, as often as needed.
+pub trait Starter: Send + Sync {
+    /// Name in boards.toml.
+    fn board(&self) -> &str;
+
+    /// Starts the board and greets its agent. Dropping the future gives it up and leaves nothing behind.
+    fn start(&self) -> BoxFuture<'_, Result<Box<dyn Session>, StartError>>;
+}
+
+/// Why a board did not come up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartError {
+    /// One word: `build`, `lock`, `link`, `greeting`, `lan` and the like.
+    pub cause: &'static str,
+    /// In words, with what to do about it.
+    pub reason: String,
+}
+
+/// A board that is up.
+pub trait Session: Send {
+    /// Who answered, and where.
+    fn ready(&self) -> &Ready;
+
+    /// Runs one case in a scope of its own. Dropping the future gives the case up.
+    fn run<'a>(&'a mut self, case: &'static Case, one: RunOne) -> BoxFuture<'a, Observation>;
+
+    /// Waits until the board has gone: its process ended, its emulator died. Does not resolve as long as it lives.
+    fn gone(&self) -> BoxFuture<'static, Gone>;
+
+    /// What went over the link since this was asked last (the end of it, if it is long).
+    fn transcript(&mut self) -> Vec<String>;
+
+    /// Files with more, relative to the directory of the run.
+    fn evidence(&self) -> Vec<String>;
+
+    /// Stops the board in order and frees its lock. Dropping a session instead ends it at once.
+    fn stop(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
+/// Facts about a board that is up.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Who answered.
+    pub identity: Identity,
+    /// What the port claims.
+    pub claims: Claims,
+    /// Kind of link.
+    pub link: String,
+    /// The lan.
+    pub lan: LanFacts,
+}
+
+/// How to run one case.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOne {
+    /// Seed of its randomness.
+    pub seed: u64,
+    /// Factor on its deadlines.
+    pub deadline_scale: f64,
+}
+
+/// How a board went away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// The core of the IUT did it: a fault, panic or lockup that the emulator or the system saw.
+    pub crashed: bool,
+    /// In words.
+    pub how: String,
+}
+
+/// How long a case may take before the engine gives up on the kit's own deadlines, which come first.
+#[must_use]
+pub(super) fn backstop(case: &Case, one: RunOne) -> Duration {
+    Duration::from_millis(case.deadline_ms).mul_f64(one.deadline_scale.max(0.1)) * 2
+        + Duration::from_secs(10)
+}

@@ -1,0 +1,16 @@
+//! What happens during a run, as plain data: the only thing reporters see, and what the journal keeps.
+//!
+//! One JSON object per line. Must not: contain references to live objects, or decide anything but the exit code.
+
+pub mod exit;
+mod record;
+mod tally;
+mod verdict;
+
+pub use exit::Exit;
+pub use record::{
+    BoardFailed, BoardLost, BoardRestarted, BoardStarted, CaseFinished, CaseStarted,
+    DeviationProblem, Event, Identity, Record, RunFinished, RunStarted, SCHEMA, Step, Trait,
+};
+pub use tally::Tally;
+pub use verdict::Verdict;
