@@ -14,14 +14,14 @@ use super::{Stop, StopLevel};
 use crate::event::Verdict;
 
 /// How often a case is repeated because the rig was too slow to judge a time limit.
-pub const RIG_SLOW_REPEATS: u32 = 3;
+pub(super) const RIG_SLOW_REPEATS: u32 = 3;
 
 /// How long after a dead link the board's own end may still become known, so that a crash is told from a loss.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The attempts of one case.
 #[derive(Debug)]
-pub struct Attempts {
+pub(super) struct Attempts {
     case: &'static Case,
     retries_left: u32,
     slow_left: u32,
@@ -33,7 +33,7 @@ pub struct Attempts {
 
 /// How one attempt ended. `lost` says how the board went away, if it did.
 #[derive(Debug)]
-pub enum Ended {
+pub(super) enum Ended {
     /// The case has its verdict.
     Finished {
         /// The board was lost.
@@ -51,7 +51,7 @@ pub enum Ended {
 impl Attempts {
     /// None yet.
     #[must_use]
-    pub const fn new(case: &'static Case, retries: u32) -> Self {
+    pub(super) const fn new(case: &'static Case, retries: u32) -> Self {
         Self {
             case,
             retries_left: retries,
@@ -65,12 +65,12 @@ impl Attempts {
 
     /// How many there were.
     #[must_use]
-    pub const fn made(&self) -> u32 {
+    pub(super) const fn made(&self) -> u32 {
         self.made
     }
 
     /// Makes one.
-    pub async fn one_more(
+    pub(super) async fn one_more(
         &mut self,
         session: &mut dyn Session,
         one: RunOne,
@@ -120,7 +120,7 @@ impl Attempts {
 
     /// The verdict on all attempts together, the last observation, and how long they took.
     #[must_use]
-    pub fn verdict(self) -> (Judgement, Observation, Duration, u32) {
+    pub(super) fn verdict(self) -> (Judgement, Observation, Duration, u32) {
         let (last, observation) = self.last.unwrap_or_else(|| {
             (
                 Judgement::new(Verdict::Infra).because("the case was not tried"),

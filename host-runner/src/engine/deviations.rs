@@ -50,7 +50,7 @@ pub struct Deviations {
 }
 
 /// A deviations file that cannot be used.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 pub enum DeviationsError {
     /// It cannot be read.
     #[error("failed to read the deviations file {}", path.display())]
@@ -62,9 +62,19 @@ pub enum DeviationsError {
         source: io::Error,
     },
     /// It is wrong somewhere.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Problem(#[from] Problem),
+    #[error("{0}")]
+    Problem(#[from] Box<Problem>),
+}
+
+impl DeviationsError {
+    /// For people: with the place in the file, in colour and with lines drawn on a terminal, else plain.
+    #[must_use]
+    pub fn render(&self, terminal: bool) -> String {
+        match self {
+            Self::Read { source, .. } => format!("error: {self}: {source}\n"),
+            Self::Problem(problem) => problem.render(terminal),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -112,7 +122,7 @@ impl Deviations {
     ///
     /// # Errors
     /// An entry is wrong.
-    pub fn parse(name: &str, text: &str) -> Result<Self, Problem> {
+    pub fn parse(name: &str, text: &str) -> Result<Self, Box<Problem>> {
         let file = TomlFile::new(name, text);
         let content: File = file.parse("the fields of a [[deviation]] are case, key, reason, link, expires, boards, lans and sporadic")?;
         let mut entries = Vec::new();

@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::event::{CaseFinished, Step, Trait, Verdict};
 
 /// The event of a case that ran.
-pub fn of(
+pub(super) fn of(
     case: &Case,
     round: u32,
     attempts: Attempts,
@@ -57,7 +57,7 @@ pub fn of(
 }
 
 /// The event of a case that did not run.
-pub fn without_run(
+pub(super) fn without_run(
     case: &Case,
     round: u32,
     judgement: Judgement,

@@ -24,6 +24,8 @@ pub struct StartError {
     pub cause: &'static str,
     /// In words, with what to do about it.
     pub reason: String,
+    /// Set if the port is to blame, and with which violation: it claims no class at all.
+    pub violation: Option<&'static str>,
 }
 
 /// A board that is up.

@@ -11,6 +11,7 @@ use std::time::Instant;
 use hil_kit::Case;
 
 use super::attempt::{Attempts, Ended};
+use super::deviations::Listed;
 use super::judge::{Judgement, not_claimed, violation_without_call};
 use super::run::{BoardPlan, Run};
 use super::session::{Ready, RunOne, Session, StartError};
@@ -21,19 +22,19 @@ use crate::event::{
 use crate::plan::{Applies, applies};
 
 /// After this many restarts without a judged case between them the board counts as lost for good.
-pub const MAX_RESTARTS: u32 = 3;
+pub(super) const MAX_RESTARTS: u32 = 3;
 
 /// What a worker leaves for the account.
 #[derive(Debug, Default)]
-pub struct Done {
+pub(super) struct Done {
     /// Ids of the cases that were judged.
-    pub judged: Vec<String>,
+    pub(super) judged: Vec<String>,
     /// Name of the lan; empty if the board never came up.
-    pub lan: String,
+    pub(super) lan: String,
 }
 
 /// Runs all cases on one board.
-pub async fn work(run: &Run, board: &BoardPlan, emitter: &Emitter, stop: &Stop) -> Done {
+pub(super) async fn work(run: &Run, board: &BoardPlan, emitter: &Emitter, stop: &Stop) -> Done {
     let mut worker = Worker {
         run,
         board,
@@ -88,13 +89,7 @@ impl Worker<'_> {
                     cases: queue.len() as u64,
                 }));
                 for (round, case) in queue {
-                    self.not_run(
-                        case,
-                        round,
-                        Judgement::new(Verdict::Infra)
-                            .of_kind(error.cause)
-                            .because(&error.reason),
-                    );
+                    self.not_run(case, round, never_started(&error));
                 }
                 return;
             }
@@ -234,6 +229,7 @@ impl Worker<'_> {
                     reason: format!(
                         "the board was restarted {MAX_RESTARTS} times without a judged case in between; given up"
                     ),
+                    violation: None,
                 }));
             }
             self.barren += 1;
@@ -284,6 +280,19 @@ impl Worker<'_> {
 
     fn name(&self) -> String {
         self.board.starter.board().into()
+    }
+}
+
+/// What becomes of every case when the board never comes up.
+fn never_started(error: &StartError) -> Judgement {
+    match error.violation {
+        Some(key) => not_claimed(
+            &violation_without_call(key, "class ip or class nidd is claimed", &error.reason, ""),
+            &Listed::none(),
+        ),
+        None => Judgement::new(Verdict::Infra)
+            .of_kind(error.cause)
+            .because(&error.reason),
     }
 }
 
