@@ -49,7 +49,9 @@ impl Case {
     #[must_use]
     pub fn id(&self) -> String {
         let path = self.module.split_once("::").map_or("", |(_, rest)| rest);
-        format!("{path}::{}", self.function).replace("::", "/").replace('_', "-")
+        format!("{path}::{}", self.function)
+            .replace("::", "/")
+            .replace('_', "-")
     }
 
     /// The suite: the folder it lives in.

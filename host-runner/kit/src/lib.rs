@@ -4,17 +4,31 @@
 //! Must not: know of link kinds, boards, reporters or verdicts.
 #![forbid(unsafe_code)]
 
+extern crate self as hil_kit;
+
 pub mod case;
+pub mod ctx;
+pub mod dut;
+pub mod expect;
+pub mod fixtures;
 pub mod outcome;
 pub mod rig;
+pub mod run;
+pub mod socket;
+mod steps;
+pub mod text;
 
 pub use case::{CASES, Case, Level, Need, Profile};
+pub use ctx::Ctx;
+pub use dut::{Dut, Identity, claims, provides};
+pub use expect::{
+    Answered, Bytes, Counts, Done, Expect, Fails, FailsSomehow, Matches, Size, SizeUpTo,
+};
 pub use hil_kit_macros::case;
+pub use nsapi::{Capability, Error, IpAddress, Limits, Protocol, SocketAddress, option};
 pub use outcome::{Observation, Outcome, Stop, Trouble, Violation};
+pub use run::{CaseRig, run_case};
+pub use socket::{Listener, Tcp, Udp};
 
 #[doc(hidden)]
 pub use linkme;
-
-/// All a running case has.
-#[derive(Debug)]
-pub struct Ctx {}

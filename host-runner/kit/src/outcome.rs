@@ -25,6 +25,12 @@ impl From<Violation> for Stop {
     }
 }
 
+impl From<Box<Violation>> for Stop {
+    fn from(violation: Box<Violation>) -> Self {
+        Self::Violation(violation)
+    }
+}
+
 impl From<Trouble> for Stop {
     fn from(trouble: Trouble) -> Self {
         Self::Trouble(trouble)
@@ -118,6 +124,19 @@ pub enum Trouble {
     /// The lan could not do its part.
     #[error("lan: {0}")]
     Lan(String),
+    /// The case is wrong: it panicked, or uses the kit as it must not be used.
+    #[error("a mistake in the case: {0}")]
+    CaseBug(String),
+    /// The case has used up its time with calls that all came back.
+    #[error(
+        "the case was not done after {waited_ms} ms, with no call open; last step: {last_step}"
+    )]
+    Overdue {
+        /// How long.
+        waited_ms: u64,
+        /// What it did last.
+        last_step: String,
+    },
 }
 
 /// All that is known after a case has run.

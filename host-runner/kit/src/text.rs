@@ -6,7 +6,8 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use nsapi::{IpAddress, SocketAddress, strerror};
-use nsapi_protocol::{Address, BulkReport, Event, Handle, Op, Payload};
+use nsapi_protocol::message::Handle;
+use nsapi_protocol::{Address, BulkReport, Event, Op, Payload};
 
 use crate::dut::Returned;
 
@@ -88,7 +89,10 @@ pub fn op(op: &Op<'_>, name: impl Fn(Handle) -> String) -> String {
             format!("new {}{}", name(*handle), if *open { ", open" } else { "" })
         }
         Op::Delete { handle } => format!("delete {}", name(*handle)),
-        Op::Open { handle, null: false } => format!("open {}", name(*handle)),
+        Op::Open {
+            handle,
+            null: false,
+        } => format!("open {}", name(*handle)),
         Op::Open { handle, null: true } => format!("open {} on a null stack", name(*handle)),
         Op::Close { handle } => format!("close {}", name(*handle)),
         Op::Bind { handle, address } => format!("bind {} to {}", name(*handle), at(address)),
@@ -97,40 +101,124 @@ pub fn op(op: &Op<'_>, name: impl Fn(Handle) -> String) -> String {
         Op::Connect { handle, address } => format!("connect {} to {}", name(*handle), at(address)),
         Op::Send { handle, data } => format!("send {} on {}", payload(data), name(*handle)),
         Op::Recv { handle, size } => format!("recv({size}) on {}", name(*handle)),
-        Op::SendTo { handle, address, data } => {
-            format!("sendto {} {} on {}", at(address), payload(data), name(*handle))
+        Op::SendTo {
+            handle,
+            address,
+            data,
+        } => {
+            format!(
+                "sendto {} {} on {}",
+                at(address),
+                payload(data),
+                name(*handle)
+            )
         }
-        Op::RecvFrom { handle, size, null_address } => {
-            format!("recvfrom({size}{}) on {}", if *null_address { ", null" } else { "" }, name(*handle))
+        Op::RecvFrom {
+            handle,
+            size,
+            null_address,
+        } => {
+            format!(
+                "recvfrom({size}{}) on {}",
+                if *null_address { ", null" } else { "" },
+                name(*handle)
+            )
         }
-        Op::RecvPattern { handle, size, seed, offset } => {
-            format!("recv({size}) of pattern {seed:#x} from {offset} on {}", name(*handle))
+        Op::RecvPattern {
+            handle,
+            size,
+            seed,
+            offset,
+        } => {
+            format!(
+                "recv({size}) of pattern {seed:#x} from {offset} on {}",
+                name(*handle)
+            )
         }
-        Op::Source { handle, total, chunk, seed, .. } => {
-            format!("send {total} bytes of pattern {seed:#x} in {chunk}s on {}", name(*handle))
+        Op::Source {
+            handle,
+            total,
+            chunk,
+            seed,
+            ..
+        } => {
+            format!(
+                "send {total} bytes of pattern {seed:#x} in {chunk}s on {}",
+                name(*handle)
+            )
         }
-        Op::Sink { handle, total, chunk, seed, .. } => {
-            format!("recv {total} bytes of pattern {seed:#x} in {chunk}s on {}", name(*handle))
+        Op::Sink {
+            handle,
+            total,
+            chunk,
+            seed,
+            ..
+        } => {
+            format!(
+                "recv {total} bytes of pattern {seed:#x} in {chunk}s on {}",
+                name(*handle)
+            )
         }
-        Op::SetBlocking { handle, blocking } => format!("set_blocking({blocking}) on {}", name(*handle)),
-        Op::SetTimeout { handle, timeout_ms } => format!("set_timeout({timeout_ms}) on {}", name(*handle)),
-        Op::Sigio { handle, counter: Some(counter) } => {
+        Op::SetBlocking { handle, blocking } => {
+            format!("set_blocking({blocking}) on {}", name(*handle))
+        }
+        Op::SetTimeout { handle, timeout_ms } => {
+            format!("set_timeout({timeout_ms}) on {}", name(*handle))
+        }
+        Op::Sigio {
+            handle,
+            counter: Some(counter),
+        } => {
             format!("sigio(counter {counter}) on {}", name(*handle))
         }
-        Op::Sigio { handle, counter: None } => format!("sigio(null) on {}", name(*handle)),
-        Op::AwaitCounter { counter, at_least, timeout_ms, .. } => {
+        Op::Sigio {
+            handle,
+            counter: None,
+        } => format!("sigio(null) on {}", name(*handle)),
+        Op::AwaitCounter {
+            counter,
+            at_least,
+            timeout_ms,
+            ..
+        } => {
             format!("wait up to {timeout_ms} ms for counter {counter} to reach {at_least}")
         }
         Op::ResetCounter { counter } => format!("zero counter {counter}"),
-        Op::SetOption { handle, level, name: option, value } => {
-            format!("setsockopt({level}, {option}, {}) on {}", bytes(value), name(*handle))
+        Op::SetOption {
+            handle,
+            level,
+            name: option,
+            value,
+        } => {
+            format!(
+                "setsockopt({level}, {option}, {}) on {}",
+                bytes(value),
+                name(*handle)
+            )
         }
-        Op::GetOption { handle, level, name: option, size } => {
-            format!("getsockopt({level}, {option}, size {size}) on {}", name(*handle))
+        Op::GetOption {
+            handle,
+            level,
+            name: option,
+            size,
+        } => {
+            format!(
+                "getsockopt({level}, {option}, size {size}) on {}",
+                name(*handle)
+            )
         }
         Op::GetPeerName { handle } => format!("getpeername on {}", name(*handle)),
-        Op::Multicast { handle, join, group } => {
-            format!("{} {} on {}", if *join { "join" } else { "leave" }, at(group), name(*handle))
+        Op::Multicast {
+            handle,
+            join,
+            group,
+        } => {
+            format!(
+                "{} {} on {}",
+                if *join { "join" } else { "leave" },
+                at(group),
+                name(*handle)
+            )
         }
         Op::ControlData { handle } => format!("sendto_control on {}", name(*handle)),
         Op::ParseAddress { text } => format!("set_ip_address({text:?})"),
@@ -138,14 +226,27 @@ pub fn op(op: &Op<'_>, name: impl Fn(Handle) -> String) -> String {
         Op::InterfaceUp { timeout_ms } => format!("interface connect within {timeout_ms} ms"),
         Op::InterfaceStatus => "interface status".into(),
         Op::InterfaceAddress => "interface address".into(),
-        Op::LegacyBind { handle, host, port } => format!("bind {} to text {host:?}:{port}", name(*handle)),
+        Op::LegacyBind { handle, host, port } => {
+            format!("bind {} to text {host:?}:{port}", name(*handle))
+        }
         Op::LegacyConnect { handle, host, port } => {
             format!("connect {} to text {host:?}:{port}", name(*handle))
         }
-        Op::LegacySendTo { handle, host, port, data } => {
-            format!("sendto text {host:?}:{port} {} on {}", payload(data), name(*handle))
+        Op::LegacySendTo {
+            handle,
+            host,
+            port,
+            data,
+        } => {
+            format!(
+                "sendto text {host:?}:{port} {} on {}",
+                payload(data),
+                name(*handle)
+            )
         }
-        Op::LegacyAccept { server, into } => format!("accept on {} into {}", name(*server), name(*into)),
+        Op::LegacyAccept { server, into } => {
+            format!("accept on {} into {}", name(*server), name(*into))
+        }
     }
 }
 
@@ -178,12 +279,26 @@ pub fn returned(returned: &Returned) -> String {
             hello.board, hello.port, hello.boot, hello.protocol
         ),
         Returned::Bytes { code: c, data } => received(*c, data),
-        Returned::Datagram { code: c, from: Some(from), data } => {
+        Returned::Datagram {
+            code: c,
+            from: Some(from),
+            data,
+        } => {
             format!("{} from {}", received(*c, data), address(*from))
         }
-        Returned::Datagram { code: c, from: None, data } => received(*c, data),
-        Returned::Peer { code: c, peer: Some(peer) } => format!("{}, peer {}", code(*c), address(*peer)),
-        Returned::Peer { code: c, peer: None } => format!("{}, no peer", code(*c)),
+        Returned::Datagram {
+            code: c,
+            from: None,
+            data,
+        } => received(*c, data),
+        Returned::Peer {
+            code: c,
+            peer: Some(peer),
+        } => format!("{}, peer {}", code(*c), address(*peer)),
+        Returned::Peer {
+            code: c,
+            peer: None,
+        } => format!("{}, no peer", code(*c)),
         Returned::Bulk(report) => bulk(report),
         Returned::Scope(report) => format!(
             "{} sockets and {} calls left, jitter {} µs",
@@ -197,7 +312,11 @@ pub fn returned(returned: &Returned) -> String {
 #[must_use]
 pub fn received(answer: i32, data: &[u8]) -> String {
     if answer <= 0 {
-        return if answer == 0 { "0".into() } else { code(answer) };
+        return if answer == 0 {
+            "0".into()
+        } else {
+            code(answer)
+        };
     }
     if usize::try_from(answer) == Ok(data.len()) {
         bytes(data)
@@ -211,7 +330,10 @@ pub fn received(answer: i32, data: &[u8]) -> String {
 pub fn event(event: &Event<'_>) -> String {
     match event {
         Event::Boot { boot, crashed } => {
-            format!("boot {boot:#x}{}", if *crashed { " after a fault" } else { "" })
+            format!(
+                "boot {boot:#x}{}",
+                if *crashed { " after a fault" } else { "" }
+            )
         }
         Event::Working { id } => format!("#{id} is still in flight"),
         Event::Status(status) => format!("interface status {status}"),

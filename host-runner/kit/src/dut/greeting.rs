@@ -135,7 +135,10 @@ impl Greeting {
         let id = ids.load(Ordering::Relaxed);
         // A zero first ends whatever half frame the agent may have in its hands.
         let mut frame = vec![0];
-        let op = Op::Hello { protocol: PROTOCOL, nonce: self.nonce };
+        let op = Op::Hello {
+            protocol: PROTOCOL,
+            nonce: self.nonce,
+        };
         frame.extend(wire::encode(&Request { id, op }, usize::MAX)?);
         Some(frame)
     }
@@ -175,7 +178,10 @@ impl Greeting {
     pub(crate) fn give_up(self) {
         let waited_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let error = match (self.foreign, self.bytes) {
-            (Some(found), _) => GreetError::WrongNonce { expected: self.nonce, found },
+            (Some(found), _) => GreetError::WrongNonce {
+                expected: self.nonce,
+                found,
+            },
             (None, 0) => GreetError::Silent { waited_ms },
             (None, bytes) => GreetError::Garbage { bytes, waited_ms },
         };
@@ -205,7 +211,9 @@ pub(crate) async fn greet(
         repeat_after: REPEAT_FIRST,
         answer,
     };
-    commands.send(Command::Greet(greeting)).map_err(|_| gone())?;
+    commands
+        .send(Command::Greet(greeting))
+        .map_err(|_| gone())?;
     let identity = identity.await.map_err(|_| gone())??;
     // The id of the greeting is used up.
     ids.fetch_add(1, Ordering::Relaxed);
@@ -214,20 +222,31 @@ pub(crate) async fn greet(
 
 fn check(expected: &Expected, identity: Identity) -> Result<Identity, GreetError> {
     if identity.protocol != PROTOCOL {
-        return Err(GreetError::Protocol { agent: identity.protocol, runner: PROTOCOL });
+        return Err(GreetError::Protocol {
+            agent: identity.protocol,
+            runner: PROTOCOL,
+        });
     }
     if let Some(board) = &expected.board
         && *board != identity.board
     {
-        return Err(GreetError::Board { expected: board.clone(), found: identity.board });
+        return Err(GreetError::Board {
+            expected: board.clone(),
+            found: identity.board,
+        });
     }
     if let Some(build_id) = &expected.build_id
         && *build_id != identity.build_id
     {
-        return Err(GreetError::BuildId { expected: hex(build_id), found: hex(&identity.build_id) });
+        return Err(GreetError::BuildId {
+            expected: hex(build_id),
+            found: hex(&identity.build_id),
+        });
     }
     if !identity.ip && !identity.claims.has(Capability::Nidd) {
-        return Err(GreetError::NoClass { port: identity.port });
+        return Err(GreetError::NoClass {
+            port: identity.port,
+        });
     }
     Ok(identity)
 }

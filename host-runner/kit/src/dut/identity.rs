@@ -64,7 +64,11 @@ pub struct Beacon {
 
 impl fmt::Display for Beacon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at pc {:#010x} (lr {:#010x}, cfsr {:#x})", self.kind, self.pc, self.lr, self.cfsr)?;
+        write!(
+            f,
+            "{} at pc {:#010x} (lr {:#010x}, cfsr {:#x})",
+            self.kind, self.pc, self.lr, self.cfsr
+        )?;
         if !self.message.is_empty() {
             write!(f, ": {}", self.message)?;
         }

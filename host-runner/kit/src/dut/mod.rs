@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use nsapi::SocketAddress;
-use nsapi_protocol::{Answer, BulkReport, Handle, Kind, Op, Reject, Request, Scope, ScopeReport};
+use nsapi_protocol::message::{Handle, Scope};
+use nsapi_protocol::{Answer, BulkReport, Kind, Op, Reject, Request, ScopeReport};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub use greeting::{Expected, GreetError};
@@ -36,7 +37,7 @@ pub trait Tap: Send + Sync {
 }
 
 /// What came out of a request, owned.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Returned {
     /// A code, size or count.
     Code(i32),
@@ -78,11 +79,19 @@ impl From<Answer<'_>> for Returned {
         match answer {
             Answer::Code(code) => Self::Code(code),
             Answer::Hello(hello) => Self::Hello(Box::new(hello.into())),
-            Answer::Bytes { code, data } => Self::Bytes { code, data: data.into() },
-            Answer::Datagram { code, from, data } => {
-                Self::Datagram { code, from: from.map(Into::into), data: data.into() }
-            }
-            Answer::Peer { code, peer } => Self::Peer { code, peer: peer.map(Into::into) },
+            Answer::Bytes { code, data } => Self::Bytes {
+                code,
+                data: data.into(),
+            },
+            Answer::Datagram { code, from, data } => Self::Datagram {
+                code,
+                from: from.map(Into::into),
+                data: data.into(),
+            },
+            Answer::Peer { code, peer } => Self::Peer {
+                code,
+                peer: peer.map(Into::into),
+            },
             Answer::Bulk(report) => Self::Bulk(report),
             Answer::Scope(report) => Self::Scope(report),
             Answer::Rejected(reason) => Self::Rejected(reason),
@@ -123,7 +132,9 @@ struct Session {
 
 impl fmt::Debug for Dut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dut").field("board", &self.identity().board).finish_non_exhaustive()
+        f.debug_struct("Dut")
+            .field("board", &self.identity().board)
+            .finish_non_exhaustive()
     }
 }
 
@@ -152,7 +163,14 @@ impl Dut {
         Pump::spawn(channel, inbox, Arc::clone(&ids), expected.tap.clone());
         let identity = greeting::greet(&commands, &ids, &expected, deadline).await?;
         let session = Mutex::new(Session::new(identity));
-        let dut = Self { inner: Arc::new(Inner { commands, ids, handles: AtomicU16::new(0), session }) };
+        let dut = Self {
+            inner: Arc::new(Inner {
+                commands,
+                ids,
+                handles: AtomicU16::new(0),
+                session,
+            }),
+        };
         let identity = dut.identity();
         Ok((dut, identity))
     }
@@ -163,7 +181,8 @@ impl Dut {
         expected: Expected,
         deadline: Duration,
     ) -> Result<Arc<Identity>, GreetError> {
-        let identity = greeting::greet(&self.inner.commands, &self.inner.ids, &expected, deadline).await?;
+        let identity =
+            greeting::greet(&self.inner.commands, &self.inner.ids, &expected, deadline).await?;
         *self.session() = Session::new(identity);
         Ok(self.identity())
     }
@@ -175,13 +194,20 @@ impl Dut {
     }
 
     fn session(&self) -> std::sync::MutexGuard<'_, Session> {
-        self.inner.session.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .session
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A handle nobody uses.
     pub(crate) fn new_handle(&self, kind: Kind) -> Handle {
         let handle = loop {
-            let handle = self.inner.handles.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            let handle = self
+                .inner
+                .handles
+                .fetch_add(1, Ordering::Relaxed)
+                .wrapping_add(1);
             if handle != 0 {
                 break handle;
             }
@@ -197,7 +223,14 @@ impl Dut {
 
     /// `tcp#3`.
     pub(crate) fn name(&self, handle: Handle) -> String {
-        format!("{}#{handle}", self.session().names.get(&handle).copied().unwrap_or("socket"))
+        format!(
+            "{}#{handle}",
+            self.session()
+                .names
+                .get(&handle)
+                .copied()
+                .unwrap_or("socket")
+        )
     }
 
     /// A request in words.
@@ -258,16 +291,31 @@ impl Dut {
         };
         let id = self.inner.ids.fetch_add(1, Ordering::Relaxed);
         let limit = usize::from(self.identity().max_frame);
-        let frame = wire::encode(&Request { id, op }, limit)
-            .ok_or_else(|| Trouble::Rejected {
-                request: text.clone(),
-                reason: format!("it does not fit into a frame of {limit} bytes"),
-            })?;
+        let frame = wire::encode(&Request { id, op }, limit).ok_or_else(|| Trouble::Rejected {
+            request: text.clone(),
+            reason: format!("it does not fit into a frame of {limit} bytes"),
+        })?;
         let (answer, response) = oneshot::channel();
-        let submit = Submit { id, frame, text: text.clone(), since: Instant::now(), deadline, answer, taken };
+        let submit = Submit {
+            id,
+            frame,
+            text: text.clone(),
+            since: Instant::now(),
+            deadline,
+            answer,
+            taken,
+        };
         let gone = || Trouble::LinkLost("its reader has ended".into());
-        self.inner.commands.send(Command::Submit(submit)).map_err(|_| gone())?;
-        Ok(InFlight { text, response, blocked: false, _credit: credit })
+        self.inner
+            .commands
+            .send(Command::Submit(submit))
+            .map_err(|_| gone())?;
+        Ok(InFlight {
+            text,
+            response,
+            blocked: false,
+            _credit: credit,
+        })
     }
 
     /// Asks whether anybody is there; how long the answer took.
@@ -279,11 +327,18 @@ impl Dut {
 
     /// Ends a scope: everything in it is closed and given up.
     pub async fn end_scope(&self, scope: Scope, limit: Duration) -> Result<ScopeReport, Trouble> {
-        match self.call(Op::EndScope { scope }, Instant::now() + limit).await?.returned {
+        match self
+            .call(Op::EndScope { scope }, Instant::now() + limit)
+            .await?
+            .returned
+        {
             Returned::Scope(report) => Ok(report),
             other => Err(Trouble::Rejected {
                 request: format!("end scope {scope}"),
-                reason: format!("the answer is not a scope report: {}", text::returned(&other)),
+                reason: format!(
+                    "the answer is not a scope report: {}",
+                    text::returned(&other)
+                ),
             }),
         }
     }
@@ -326,8 +381,14 @@ impl InFlight {
                 Reject::Limit => "a size is beyond what the agent announced".into(),
                 Reject::Unclaimed => "the port does not claim the capability it needs".into(),
                 Reject::Kind => "the object is of the wrong kind".into(),
+                Reject::Forgotten => {
+                    "its reply is gone: it was given up, or is too long ago".into()
+                }
             };
-            return Err(Trouble::Rejected { request: self.text, reason });
+            return Err(Trouble::Rejected {
+                request: self.text,
+                reason,
+            });
         }
         Ok(response)
     }

@@ -55,7 +55,9 @@ impl Failure {
             Self::Hang(waited_ms) => Trouble::Hang { request, waited_ms },
             Self::NotTaken(waited_ms) => Trouble::Rejected {
                 request,
-                reason: format!("the agent answers a ping, but has not taken this within {waited_ms} ms"),
+                reason: format!(
+                    "the agent answers a ping, but has not taken this within {waited_ms} ms"
+                ),
             },
             Self::Fate(Fate::Rebooted(crashed)) => Trouble::Rebooted { crashed },
             Self::Fate(Fate::LinkLost(why)) => Trouble::LinkLost(why),
@@ -161,11 +163,17 @@ impl Pump {
 
     fn next_wake(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
-        let requests = self.pending.values().map(|pending| match pending.last_word {
-            Some(until) => until,
-            None => pending.repeat_at.min(pending.submit.deadline),
-        });
-        requests.chain(self.greeting.as_ref().map(Greeting::wake_at)).min().unwrap_or(far)
+        let requests = self
+            .pending
+            .values()
+            .map(|pending| match pending.last_word {
+                Some(until) => until,
+                None => pending.repeat_at.min(pending.submit.deadline),
+            });
+        requests
+            .chain(self.greeting.as_ref().map(Greeting::wake_at))
+            .min()
+            .unwrap_or(far)
     }
 
     fn note(&self, toward_agent: bool, line: impl FnOnce() -> String) {
@@ -183,7 +191,11 @@ impl Pump {
             // Silence counts from the first request on that nobody answers.
             self.heard = Instant::now();
         }
-        let repeat_after = if submit.taken.is_some() { REPEAT_URGENT } else { REPEAT_FIRST };
+        let repeat_after = if submit.taken.is_some() {
+            REPEAT_URGENT
+        } else {
+            REPEAT_FIRST
+        };
         let mut pending = Pending {
             repeat_at: Instant::now() + repeat_after,
             repeat_after,
@@ -202,7 +214,9 @@ impl Pump {
 
     fn transmit(&self, pending: &mut Pending) {
         let again = if pending.sent > 0 { " (again)" } else { "" };
-        self.note(true, || format!("→ #{} {}{again}", pending.submit.id, pending.submit.text));
+        self.note(true, || {
+            format!("→ #{} {}{again}", pending.submit.id, pending.submit.text)
+        });
         let _ = self.out.try_send(pending.submit.frame.clone());
         pending.sent += 1;
     }
@@ -222,24 +236,29 @@ impl Pump {
         if let Some(greeting) = &mut self.greeting {
             greeting.bytes += bytes.len() as u64;
         }
-        for byte in bytes {
-            if let Some(message) = decoder.push(*byte) {
-                self.heard = Instant::now();
-                match message {
-                    FromAgent::Reply(reply) => {
-                        let elapsed = Duration::from_micros(reply.elapsed_us.into());
-                        let response = Response { returned: reply.answer.into(), elapsed };
-                        self.take_reply(reply.id, response);
-                    }
-                    FromAgent::Event(event) => self.take_event(&event),
+        decoder.each(bytes, |message| {
+            self.heard = Instant::now();
+            match message {
+                FromAgent::Reply(reply) => {
+                    let elapsed = Duration::from_micros(reply.elapsed_us.into());
+                    let response = Response {
+                        returned: reply.answer.into(),
+                        elapsed,
+                    };
+                    self.take_reply(reply.id, response);
                 }
+                FromAgent::Event(event) => self.take_event(&event),
             }
-        }
+        });
     }
 
     fn take_reply(&mut self, id: u16, response: Response) {
         self.note(false, || {
-            format!("← #{id} {} {}", text::returned(&response.returned), text::duration(response.elapsed))
+            format!(
+                "← #{id} {} {}",
+                text::returned(&response.returned),
+                text::duration(response.elapsed)
+            )
         });
         if let Some(mut greeting) = self.greeting.take() {
             let Returned::Hello(identity) = response.returned else {
@@ -257,8 +276,11 @@ impl Pump {
         }
         // Not pending: a repeated reply, or one of an earlier session.
         if let Some(pending) = self.pending.remove(&id) {
-            if response.returned == Returned::Rejected(Reject::NoSession) {
-                let _ = pending.submit.answer.send(Err(Failure::Fate(Fate::Rebooted(false))));
+            if matches!(response.returned, Returned::Rejected(Reject::NoSession)) {
+                let _ = pending
+                    .submit
+                    .answer
+                    .send(Err(Failure::Fate(Fate::Rebooted(false))));
                 self.end(Fate::Rebooted(false));
             } else {
                 let _ = pending.submit.answer.send(Ok(response));
@@ -281,7 +303,9 @@ impl Pump {
             }
             Event::Boot { boot, crashed } => match &mut self.greeting {
                 Some(greeting) => greeting.hurry(),
-                None if self.boot.is_some_and(|known| known != boot) => self.end(Fate::Rebooted(crashed)),
+                None if self.boot.is_some_and(|known| known != boot) => {
+                    self.end(Fate::Rebooted(crashed))
+                }
                 None => {}
             },
             Event::Status(_) | Event::Log(_) => {}
@@ -318,15 +342,22 @@ impl Pump {
             }
         }
         // Nobody waits any more: the case was given up.
-        self.pending.retain(|_, pending| !pending.submit.answer.is_closed());
+        self.pending
+            .retain(|_, pending| !pending.submit.answer.is_closed());
         let due: Vec<u16> = self
             .pending
             .values()
-            .filter(|p| p.last_word.unwrap_or_else(|| p.repeat_at.min(p.submit.deadline)) <= now)
+            .filter(|p| {
+                p.last_word
+                    .unwrap_or_else(|| p.repeat_at.min(p.submit.deadline))
+                    <= now
+            })
             .map(|p| p.submit.id)
             .collect();
         for id in due {
-            let Some(mut pending) = self.pending.remove(&id) else { continue };
+            let Some(mut pending) = self.pending.remove(&id) else {
+                continue;
+            };
             if pending.last_word.is_some() {
                 self.conclude(pending, now);
                 continue;

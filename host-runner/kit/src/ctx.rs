@@ -1,0 +1,408 @@
+//! What a running case has: sockets of the IUT, fixtures of the host, limits, time, and a place for notes.
+//!
+//! Must not: clean up (the runner of the case does), or judge.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use nsapi::{Limits, Protocol, SocketAddress};
+use nsapi_protocol::message::Handle;
+use nsapi_protocol::{Kind, Op};
+use tokio::task::JoinSet;
+
+use crate::dut::{Identity, Response};
+use crate::expect::Answered;
+use crate::rig::SocketFactory;
+use crate::socket::{Call, Counter, Listener, Socket, Tcp, Udp};
+use crate::steps::Steps;
+use crate::text;
+use crate::{Done, Dut, Stop, Trouble};
+
+/// How long fixtures wait for something the IUT should do, on the reference.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// All a running case has.
+#[derive(Debug)]
+pub struct Ctx {
+    pub(crate) state: Arc<State>,
+}
+
+/// Shared by everything that belongs to one run of one case.
+pub(crate) struct State {
+    pub(crate) dut: Dut,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) lan: Arc<dyn SocketFactory>,
+    pub(crate) scope: u16,
+    pub(crate) seed: u64,
+    pub(crate) scale: f64,
+    pub(crate) allowance: Duration,
+    pub(crate) deadline: Instant,
+    pub(crate) requirement: &'static str,
+    pub(crate) steps: Steps,
+    pub(crate) tasks: Mutex<JoinSet<()>>,
+    pub(crate) findings: Mutex<Findings>,
+    pub(crate) counters: Mutex<Vec<u8>>,
+    pub(crate) reached: tokio::sync::Mutex<HashMap<(bool, u16), SocketAddr>>,
+}
+
+/// What a case says beside its outcome.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) lenient: Vec<String>,
+    pub(crate) traits: Vec<(String, String)>,
+    pub(crate) controlled: bool,
+    pub(crate) seeds: u32,
+}
+
+impl core::fmt::Debug for State {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("State")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    pub(crate) fn findings(&self) -> std::sync::MutexGuard<'_, Findings> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn lenient(&self, reason: String) {
+        self.steps.say(format!("lenient: {reason}"));
+        self.findings().lenient.push(reason);
+    }
+
+    /// When a fixture stops waiting for the IUT.
+    pub(crate) fn patience(&self) -> Instant {
+        (Instant::now() + PATIENCE.mul_f64(self.scale)).min(self.deadline)
+    }
+
+    /// Runs `task` in the background until the case ends.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .spawn(task);
+    }
+
+    /// Makes a call, narrates it.
+    pub(crate) async fn call(self: &Arc<Self>, op: Op<'_>) -> Result<Answered, Trouble> {
+        let call = self.dut.describe(&op);
+        let result = self.dut.call(op, self.deadline).await;
+        self.answered(call, result)
+    }
+
+    pub(crate) fn answered(
+        self: &Arc<Self>,
+        call: String,
+        result: Result<Response, Trouble>,
+    ) -> Result<Answered, Trouble> {
+        match result {
+            Ok(Response { returned, elapsed }) => {
+                let took = text::duration(elapsed);
+                self.steps.say(format!(
+                    "iut: {call} → {} ({took})",
+                    text::returned(&returned)
+                ));
+                Ok(Answered {
+                    state: Arc::clone(self),
+                    call,
+                    returned,
+                    elapsed,
+                })
+            }
+            Err(trouble) => {
+                self.steps.say(format!("iut: {call} → {trouble}"));
+                Err(trouble)
+            }
+        }
+    }
+
+    /// A free port number of the IUT.
+    pub(crate) fn free_port(&self, protocol: Protocol) -> Result<u16, Trouble> {
+        self.lan
+            .free_iut_port(protocol)
+            .map_err(|error| Trouble::Lan(format!("no free port: {error}")))
+    }
+
+    /// Where the host reaches `port` of the IUT.
+    pub(crate) async fn reach(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        port: u16,
+    ) -> Result<SocketAddr, Trouble> {
+        let mut reached = self.reached.lock().await;
+        let key = (protocol == Protocol::Tcp, port);
+        if let Some(address) = reached.get(&key) {
+            return Ok(*address);
+        }
+        let answer = self.call(Op::InterfaceAddress).await?;
+        let ip = answer.address().map(|address| address.ip);
+        let iut = match ip.and_then(|ip| fixture_address(SocketAddress::new(ip, port))) {
+            Some(iut) => iut,
+            None => {
+                return Err(Trouble::Lan(format!(
+                    "the IUT has no address to reach it at: {}",
+                    text::returned(&answer.returned)
+                )));
+            }
+        };
+        let address = self
+            .lan
+            .reach(protocol, iut)
+            .await
+            .map_err(|error| Trouble::Lan(format!("no way to reach {iut}: {error}")))?;
+        reached.insert(key, address);
+        Ok(address)
+    }
+}
+
+/// An address of the contract as one of the host; `None` if it has no IP.
+pub(crate) fn fixture_address(address: SocketAddress) -> Option<SocketAddr> {
+    match address.ip {
+        nsapi::IpAddress::Unspec => None,
+        nsapi::IpAddress::V4(ip) => Some((ip, address.port).into()),
+        nsapi::IpAddress::V6(ip) => Some((ip, address.port).into()),
+    }
+}
+
+/// An address of the host as one of the contract.
+pub(crate) fn iut_address(address: SocketAddr) -> SocketAddress {
+    let ip = match address.ip() {
+        core::net::IpAddr::V4(ip) => nsapi::IpAddress::V4(ip.octets()),
+        core::net::IpAddr::V6(ip) => nsapi::IpAddress::V6(ip.octets()),
+    };
+    SocketAddress::new(ip, address.port())
+}
+
+impl Ctx {
+    /// A TCP socket object, not opened.
+    pub async fn unopened_tcp(&mut self) -> Result<Tcp, Stop> {
+        Ok(Tcp(self.object(Kind::Tcp, false).await?))
+    }
+
+    /// An open TCP socket.
+    pub async fn tcp(&mut self) -> Result<Tcp, Stop> {
+        Ok(Tcp(self.object(Kind::Tcp, true).await?))
+    }
+
+    /// A UDP socket object, not opened.
+    pub async fn unopened_udp(&mut self) -> Result<Udp, Stop> {
+        Ok(Udp {
+            socket: self.object(Kind::Udp, false).await?,
+            port: 0,
+        })
+    }
+
+    /// An open UDP socket.
+    pub async fn udp(&mut self) -> Result<Udp, Stop> {
+        Ok(Udp {
+            socket: self.object(Kind::Udp, true).await?,
+            port: 0,
+        })
+    }
+
+    /// An open UDP socket bound to a free port ([`Udp::port`]), so that the host can reach it.
+    pub async fn bound_udp(&mut self) -> Result<Udp, Stop> {
+        let mut udp = self.udp().await?;
+        udp.port = self.free_port(Protocol::Udp)?;
+        udp.bind_port(udp.port).await?.expect(Done)?;
+        Ok(udp)
+    }
+
+    /// A `TCPServer` object of the older API, not opened.
+    pub async fn unopened_server(&mut self) -> Result<Socket, Stop> {
+        self.object(Kind::TcpServer, false).await
+    }
+
+    /// An open `TCPServer` object of the older API.
+    pub async fn server(&mut self) -> Result<Socket, Stop> {
+        self.object(Kind::TcpServer, true).await
+    }
+
+    /// A listener of the IUT on a free port.
+    pub async fn listener(&mut self, backlog: i32) -> Result<Listener, Stop> {
+        let socket = self.object(Kind::Tcp, true).await?;
+        let port = self.free_port(Protocol::Tcp)?;
+        socket.bind_port(port).await?.expect(Done)?;
+        socket.listen(backlog).await?.expect(Done)?;
+        Ok(Listener { socket, port })
+    }
+
+    /// A TCP socket object; the answer of its opening is not judged (for cases about limits).
+    pub async fn try_tcp(&mut self) -> Result<(Tcp, Answered), Stop> {
+        let (socket, answer) = self.try_object(Kind::Tcp, true).await?;
+        Ok((Tcp(socket), answer))
+    }
+
+    /// A UDP socket object; the answer of its opening is not judged (for cases about limits).
+    pub async fn try_udp(&mut self) -> Result<(Udp, Answered), Stop> {
+        let (socket, answer) = self.try_object(Kind::Udp, true).await?;
+        Ok((Udp { socket, port: 0 }, answer))
+    }
+
+    async fn object(&mut self, kind: Kind, open: bool) -> Result<Socket, Stop> {
+        let (socket, answer) = self.try_object(kind, open).await?;
+        answer.expect(Done)?;
+        Ok(socket)
+    }
+
+    async fn try_object(&mut self, kind: Kind, open: bool) -> Result<(Socket, Answered), Stop> {
+        let handle = self.state.dut.new_handle(kind);
+        let answer = self
+            .state
+            .call(Op::New {
+                scope: self.state.scope,
+                handle,
+                kind,
+                open,
+            })
+            .await?;
+        Ok((Socket::new(&self.state, handle), answer))
+    }
+
+    /// An event counter for [`Socket::sigio`], at zero.
+    pub fn counter(&mut self) -> Result<Counter, Stop> {
+        let Some(index) = self.state.dut.take_counter() else {
+            return Err(
+                Trouble::CaseBug("all event counters of the agent are taken".into()).into(),
+            );
+        };
+        self.state
+            .counters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(index);
+        Ok(Counter::new(&self.state, index))
+    }
+
+    /// A port number that is free on the IUT's side, for a bind.
+    pub fn free_port(&mut self, protocol: Protocol) -> Result<u16, Stop> {
+        Ok(self.state.free_port(protocol)?)
+    }
+
+    /// The IUT's own address.
+    pub async fn iut_address(&mut self) -> Result<SocketAddress, Stop> {
+        let answer = self.state.call(Op::InterfaceAddress).await?.expect(Done)?;
+        answer.address().ok_or_else(|| {
+            self.state
+                .violation("interface", &answer.call, "the own address", "no address")
+                .into()
+        })
+    }
+
+    /// `SocketAddress::set_ip_address` of `text`.
+    pub async fn parse_address(&mut self, text: &str) -> Result<Answered, Trouble> {
+        self.state.call(Op::ParseAddress { text }).await
+    }
+
+    /// `SocketAddress::get_ip_address` of `address`.
+    pub async fn format_address(&mut self, address: SocketAddress) -> Result<Answered, Trouble> {
+        self.state
+            .call(Op::FormatAddress {
+                address: address.into(),
+            })
+            .await
+    }
+
+    /// The interface's status as a number (contract §2).
+    pub async fn interface_status(&mut self) -> Result<Answered, Trouble> {
+        self.state.call(Op::InterfaceStatus).await
+    }
+
+    /// Limits of the port.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.state.identity.limits
+    }
+
+    /// Who the agent is, its limits (`max_io`, `max_inline`) included.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.state.identity
+    }
+
+    /// `len` bytes that differ from case to case and can be told from garbage.
+    #[must_use]
+    pub fn data(&mut self, len: usize) -> Vec<u8> {
+        let mut data = vec![0; len];
+        nsapi_protocol::pattern::Pattern::new(self.seed()).fill(0, &mut data);
+        data
+    }
+
+    /// A seed for a pattern; another one each time, the same ones in every run with the same `--seed`.
+    #[must_use]
+    pub fn seed(&mut self) -> u32 {
+        let mut findings = self.state.findings();
+        findings.seeds += 1;
+        let seed = self.state.seed ^ self.state.seed >> 32;
+        (seed as u32).wrapping_add(findings.seeds.wrapping_mul(0x9e37_79b1))
+    }
+
+    /// Says that the same operation works where it must: from here on a violated SHOULD can be lenient.
+    pub fn positive_control(&mut self) {
+        self.state.steps.say("positive control passed");
+        self.state.findings().controlled = true;
+    }
+
+    /// Records a trait of the port.
+    pub fn note(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        let (name, value) = (name.into(), value.into());
+        self.state.steps.say(format!("noted: {name} = {value}"));
+        self.state.findings().traits.push((name, value));
+    }
+
+    /// Says that an allowed alternative was used, and why it is allowed.
+    pub fn lenient(&mut self, reason: impl Into<String>) {
+        self.state.lenient(reason.into());
+    }
+
+    /// A line for the narration.
+    pub fn say(&mut self, line: impl Into<String>) {
+        self.state.steps.say(line);
+    }
+
+    /// A time limit stretched for a slow board or host.
+    #[must_use]
+    pub fn within(&self, on_the_reference: Duration) -> Duration {
+        on_the_reference.mul_f64(self.state.scale)
+    }
+
+    /// Slack for network and link of this board.
+    #[must_use]
+    pub fn allowance(&self) -> Duration {
+        self.state.allowance
+    }
+
+    /// Requires something that the host saw; `what` names it for the violation's key.
+    #[track_caller]
+    pub fn require(
+        &self,
+        holds: bool,
+        what: &str,
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) -> Result<(), Stop> {
+        if holds {
+            return Ok(());
+        }
+        Err(self.state.violation(what, what, expected, observed).into())
+    }
+}
+
+/// Makes a call of a socket.
+pub(crate) fn call<'a, T>(
+    state: &Arc<State>,
+    op: Op<'a>,
+    wrap: impl FnOnce(Answered) -> T + Send + 'a,
+) -> Call<'a, T> {
+    Call::new(state, op, Box::new(wrap))
+}
+
+/// A handle for an object that `accept` makes.
+pub(crate) fn child_handle(state: &State) -> Handle {
+    state.dut.new_handle(Kind::Tcp)
+}

@@ -1,0 +1,216 @@
+//! Runs one case: gives it its context, bounds it in time, cleans up after it, and says what came of it.
+//!
+//! Must not: select cases, or turn an observation into a verdict.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::ctx::{Findings, State};
+use crate::dut::Identity;
+use crate::rig::SocketFactory;
+use crate::steps::Steps;
+use crate::{Case, Ctx, Dut, Observation, Outcome, Stop, Trouble};
+
+/// How long after the deadline an open call may still report itself before the case is cut off.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long ending the scope may take, on the reference: a port may linger in every close.
+const END_OF_SCOPE: Duration = Duration::from_secs(10);
+/// How long fixtures have to let go.
+const END_OF_FIXTURES: Duration = Duration::from_secs(1);
+/// Beat of the runner's own jitter probe.
+const BEAT: Duration = Duration::from_millis(5);
+
+/// What a case runs on.
+#[derive(Clone)]
+pub struct CaseRig {
+    /// The greeted agent.
+    pub dut: Dut,
+    /// What it said.
+    pub identity: Arc<Identity>,
+    /// Where fixtures live.
+    pub lan: Arc<dyn SocketFactory>,
+    /// Scope of this run; nobody else uses it at the same time.
+    pub scope: u16,
+    /// Seed of this run's patterns.
+    pub seed: u64,
+    /// Factor on all deadlines.
+    pub deadline_scale: f64,
+    /// Slack for network and link of the board.
+    pub allowance: Duration,
+}
+
+impl core::fmt::Debug for CaseRig {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CaseRig")
+            .field("dut", &self.dut)
+            .field("lan", &self.lan.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs `case` once.
+pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
+    let began = Instant::now();
+    let limit = Duration::from_millis(case.deadline_ms).mul_f64(rig.deadline_scale);
+    let state = Arc::new(State {
+        dut: rig.dut.clone(),
+        identity: Arc::clone(&rig.identity),
+        lan: Arc::clone(&rig.lan),
+        scope: rig.scope,
+        seed: rig.seed,
+        scale: rig.deadline_scale,
+        allowance: rig.allowance,
+        deadline: began + limit,
+        requirement: requirement(case),
+        steps: Steps::new(),
+        tasks: Mutex::new(JoinSet::new()),
+        findings: Mutex::new(Findings::default()),
+        counters: Mutex::default(),
+        reached: tokio::sync::Mutex::new(HashMap::new()),
+    });
+    let probe = JitterProbe::start();
+
+    let run = case.run;
+    let mut cx = Ctx {
+        state: Arc::clone(&state),
+    };
+    let mut task = Aborting(tokio::spawn(async move { run(&mut cx).await }));
+    let mut outcome = match tokio::time::timeout(limit + GRACE, &mut task.0).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Err(Trouble::CaseBug(panic_message(error)).into()),
+        Err(_) => {
+            let waited_ms = u64::try_from((limit + GRACE).as_millis()).unwrap_or(u64::MAX);
+            Err(Trouble::Overdue {
+                waited_ms,
+                last_step: state.steps.last(),
+            }
+            .into())
+        }
+    };
+    let elapsed = state.steps.elapsed();
+    task.0.abort();
+
+    let (left, board_jitter) = end_scope(rig, &mut outcome).await;
+    end_fixtures(&state).await;
+    for counter in state
+        .counters
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .drain(..)
+    {
+        rig.dut.give_back_counter(counter);
+    }
+    let findings = core::mem::take(&mut *state.findings());
+    Observation {
+        outcome,
+        lenient: findings.lenient,
+        traits: findings.traits,
+        controlled: findings.controlled,
+        steps: state.steps.take(),
+        jitter: probe.worst().max(board_jitter),
+        left,
+        elapsed,
+    }
+}
+
+/// The requirement a case is about: its first citation that is one.
+fn requirement(case: &Case) -> &'static str {
+    case.cites
+        .iter()
+        .find(|id| id.contains('.') && !id.contains(|c: char| c.is_ascii_uppercase()))
+        .or_else(|| case.cites.first())
+        .copied()
+        .unwrap_or("unnamed")
+}
+
+async fn end_scope(rig: &CaseRig, outcome: &mut Outcome) -> ((u16, u16), Duration) {
+    let lost = matches!(
+        outcome,
+        Err(Stop::Trouble(
+            Trouble::Silent { .. } | Trouble::Rebooted { .. } | Trouble::LinkLost(_)
+        ))
+    );
+    if lost {
+        return ((0, 0), Duration::ZERO);
+    }
+    match rig
+        .dut
+        .end_scope(rig.scope, END_OF_SCOPE.mul_f64(rig.deadline_scale))
+        .await
+    {
+        Ok(report) => {
+            let jitter = Duration::from_micros(report.jitter_us.into());
+            ((report.open, report.calls), jitter)
+        }
+        Err(trouble) => {
+            if outcome.is_ok() {
+                *outcome = Err(trouble.into());
+            }
+            ((0, 0), Duration::ZERO)
+        }
+    }
+}
+
+async fn end_fixtures(state: &State) {
+    let mut tasks =
+        core::mem::take(&mut *state.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+    // A task that does not let go in time is aborted all the same when the set is dropped.
+    let _ = tokio::time::timeout(END_OF_FIXTURES, tasks.shutdown()).await;
+}
+
+fn panic_message(error: tokio::task::JoinError) -> String {
+    let Ok(payload) = error.try_into_panic() else {
+        return "it was cancelled".into();
+    };
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    format!(
+        "it panicked: {}",
+        text.unwrap_or_else(|| "without a message".into())
+    )
+}
+
+/// Ends its task when dropped, so that a cancelled run leaves no case behind.
+struct Aborting<T>(JoinHandle<T>);
+
+impl<T> Drop for Aborting<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Measures by how much the runner itself is late for something it had planned.
+struct JitterProbe {
+    worst_us: Arc<AtomicU64>,
+    _task: Aborting<()>,
+}
+
+impl JitterProbe {
+    fn start() -> Self {
+        let worst_us = Arc::new(AtomicU64::new(0));
+        let worst = Arc::clone(&worst_us);
+        let task = tokio::spawn(async move {
+            loop {
+                let planned = Instant::now() + BEAT;
+                tokio::time::sleep_until(planned.into()).await;
+                let late = u64::try_from(planned.elapsed().as_micros()).unwrap_or(u64::MAX);
+                worst.fetch_max(late, Ordering::Relaxed);
+            }
+        });
+        Self {
+            worst_us,
+            _task: Aborting(task),
+        }
+    }
+
+    fn worst(&self) -> Duration {
+        Duration::from_micros(self.worst_us.load(Ordering::Relaxed))
+    }
+}

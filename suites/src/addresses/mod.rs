@@ -1,0 +1,1 @@
+//! Addresses as text, and binding to them.

@@ -1,0 +1,1 @@
+//! Modes, timeouts, events, and calls ended by another lane.

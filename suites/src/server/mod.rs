@@ -1,0 +1,3 @@
+//! TCP server sockets: listen, accept, what becomes of the children.
+
+mod accept;

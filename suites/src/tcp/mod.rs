@@ -1,0 +1,1 @@
+//! TCP client sockets: connecting, and the stream.
