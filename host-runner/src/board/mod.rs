@@ -7,6 +7,7 @@ mod firmware;
 mod lock;
 mod native;
 mod process;
+pub(crate) mod qemu;
 mod rundir;
 
 use core::fmt;
@@ -24,9 +25,10 @@ pub use firmware::{Image, prepare};
 use self::error::at;
 use self::lock::BoardLock;
 use self::process::Process;
+use self::qemu::Monitor;
 use self::rundir::RunDir;
 use crate::inventory::{Board, BoardKind, Link};
-use crate::lan::{LanKind, Loopback};
+use crate::lan::{LanKind, Loopback, UserNet};
 use crate::link::LinkKind;
 
 /// Time a board gets to end by itself before it is killed.
@@ -51,9 +53,11 @@ pub struct RunningBoard {
     image: Image,
     link: Link,
     lan: Arc<dyn SocketFactory>,
-    lan_reason: String,
+    lan_reason: &'static str,
     evidence: PathBuf,
     machine: Option<Process>,
+    monitor: Arc<Monitor>,
+    starts: u32,
     channel: Option<Box<dyn Channel>>,
     started_in: Duration,
     // In this order: the directory is removed before the lock is freed.
@@ -67,7 +71,8 @@ pub struct RunningBoard {
 /// Trouble of the rig; nothing is left behind then.
 pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard, BoardError> {
     let link = choose_link(board, options.link)?;
-    let (lan, lan_reason) = choose_lan(board, options.lan)?;
+    let monitor = Arc::default();
+    let (lan, lan_reason) = choose_lan(board, options.lan, &monitor)?;
     let image = match &options.image {
         Some(image) => image.clone(),
         None => prepare(board).await?,
@@ -83,6 +88,8 @@ pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard
         lan_reason,
         evidence: options.evidence.clone(),
         machine: None,
+        monitor,
+        starts: 0,
         channel: None,
         started_in: Duration::ZERO,
         run_dir,
@@ -172,6 +179,7 @@ impl RunningBoard {
     pub async fn stop(mut self) {
         self.channel = None;
         if let Some(machine) = self.machine.take() {
+            let _ = tokio::time::timeout(STOP_PATIENCE, qemu::quit(&self.monitor)).await;
             machine.finish(STOP_PATIENCE).await;
         }
     }
@@ -179,7 +187,10 @@ impl RunningBoard {
     /// What it wrote: a label and the file, of those that are there.
     #[must_use]
     pub fn evidence_files(&self) -> Vec<(&'static str, PathBuf)> {
-        let files = vec![("target log", self.evidence.join("target.log"))];
+        let files = match self.board.kind {
+            BoardKind::Native => vec![("target log", self.evidence.join("target.log"))],
+            BoardKind::Qemu { .. } => qemu::evidence_files(&self.evidence, self.starts),
+        };
         files
             .into_iter()
             .filter(|(_, path)| path.is_file())
@@ -201,21 +212,29 @@ impl RunningBoard {
 
     async fn boot(&mut self) -> Result<Box<dyn Channel>, BoardError> {
         let began = Instant::now();
-        let log = self.evidence.join("target.log");
-        let channel: Box<dyn Channel> = match &self.board.kind {
+        self.starts += 1;
+        let name = &self.board.name;
+        let (process, channel): (Process, Box<dyn Channel>) = match &self.board.kind {
             BoardKind::Native => {
+                let log = self.evidence.join("target.log");
                 let (process, stream) =
-                    native::start(&self.board.name, &self.image, self.run_dir.path(), &log).await?;
-                self.machine = Some(process);
-                Box::new(stream)
+                    native::start(name, &self.image, self.run_dir.path(), &log).await?;
+                (process, Box::new(stream))
             }
-            BoardKind::Qemu { .. } => {
-                return Err(BoardError::Qemu {
-                    board: self.board.name.clone(),
-                    problem: "not yet".into(),
-                });
+            BoardKind::Qemu { machine } => {
+                let (process, serial) = qemu::start(
+                    name,
+                    machine,
+                    &self.image,
+                    &self.evidence,
+                    self.starts,
+                    &self.monitor,
+                )
+                .await?;
+                (process, Box::new(serial))
             }
         };
+        self.machine = Some(process);
         self.started_in = began.elapsed();
         Ok(channel)
     }
@@ -249,7 +268,8 @@ fn choose_link(board: &Board, wanted: Option<LinkKind>) -> Result<Link, BoardErr
 fn choose_lan(
     board: &Board,
     wanted: Option<LanKind>,
-) -> Result<(Arc<dyn SocketFactory>, String), BoardError> {
+    monitor: &Arc<Monitor>,
+) -> Result<(Arc<dyn SocketFactory>, &'static str), BoardError> {
     let lan = wanted.unwrap_or(board.lan);
     let refused = |known| BoardError::NoLan {
         board: board.name.clone(),
@@ -259,12 +279,17 @@ fn choose_lan(
     match (&board.kind, lan) {
         (BoardKind::Native, LanKind::Auto) => Ok((
             Arc::new(Loopback::default()),
-            " (auto: the agent is a process of this machine and uses its sockets)".into(),
+            " (auto: the agent is a process of this machine and uses its sockets)",
         )),
-        (BoardKind::Native, LanKind::Loopback) => {
-            Ok((Arc::new(Loopback::default()), String::new()))
-        }
+        (BoardKind::Native, LanKind::Loopback) => Ok((Arc::new(Loopback::default()), "")),
         (BoardKind::Native, LanKind::User) => Err(refused("auto, loopback")),
-        (BoardKind::Qemu { .. }, _) => Err(refused("auto, user")),
+        (BoardKind::Qemu { .. }, LanKind::Auto) => Ok((
+            Arc::new(UserNet::new(Arc::clone(monitor))),
+            " (auto: QEMU's user network needs no privileges)",
+        )),
+        (BoardKind::Qemu { .. }, LanKind::User) => {
+            Ok((Arc::new(UserNet::new(Arc::clone(monitor))), ""))
+        }
+        (BoardKind::Qemu { .. }, LanKind::Loopback) => Err(refused("auto, user")),
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn load(path: &Path) -> Result<Inventory, InventoryError> {
                 message: format!("not TOML: {}", error.message()),
                 span: error.span().unwrap_or(0..0),
                 label: "here".into(),
-                help: "the format is described at https://toml.io; design of this file: docs, \"boards.toml\"".into(),
+                help: "mend the syntax; the format is described at https://toml.io".into(),
             });
             None
         }
@@ -220,7 +220,7 @@ fn firmware(table: &mut Table<'_, '_>, place: &Place) -> Option<Firmware> {
         inner.finish(&["elf"]);
         return Some(Firmware::Elf(place.directory.join(elf?.value)));
     }
-    let name = table.required_text("firmware", wanted)?;
+    let name = table.required_text_or("firmware", wanted)?;
     let folder = place.workspace.join("target-fw/boards");
     if folder.join(&name.value).join("Cargo.toml").is_file() && !name.value.is_empty() {
         return Some(Firmware::Crate(name.value));
@@ -274,6 +274,9 @@ fn links(table: &mut Table<'_, '_>, kind: Option<&BoardKind>) -> (Vec<Link>, Opt
         if kind.is_some() {
             read_links(&mut inner, usual.kind(), &mut links);
         }
+    } else {
+        // Says so if the key is there and no table.
+        let _ = table.table("link");
     }
     if links.is_empty() {
         links.push(usual);
@@ -339,7 +342,7 @@ fn read_links(table: &mut Table<'_, '_>, fits: LinkKind, links: &mut Vec<Link>) 
             continue;
         }
         let Some(mut inner) = table.inner_table(kind.name()) else {
-            let _ = table.required_table(kind.name());
+            let _ = table.table(kind.name());
             continue;
         };
         match kind {

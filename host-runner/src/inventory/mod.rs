@@ -5,6 +5,8 @@
 mod diagnostic;
 mod load;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 use std::path::{Path, PathBuf};

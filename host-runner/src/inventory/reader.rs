@@ -124,6 +124,17 @@ impl<'t, 'p> Table<'t, 'p> {
         self.text(key)
     }
 
+    /// The same where something else than a string could stand, too; `wanted` names all of it.
+    pub(super) fn required_text_or(&mut self, key: &str, wanted: &str) -> Option<Field<String>> {
+        match self.value(key) {
+            Some(value) if !value.get_ref().is_str() => {
+                self.problems.wrong_type(key, value, wanted);
+                None
+            }
+            _ => self.required_text(key, wanted),
+        }
+    }
+
     fn missing(&mut self, key: &str, wanted: &str) {
         self.problems.push(Problem {
             message: format!("{key} is missing {}", self.place),
@@ -177,11 +188,6 @@ impl<'t, 'p> Table<'t, 'p> {
                 None
             }
         }
-    }
-
-    /// A table that has to be one.
-    pub(super) fn required_table(&mut self, key: &str) -> Option<Field<&'t DeTable<'t>>> {
-        self.table(key)
     }
 
     /// A reader of the table at `key`, if there is one; another type is left for the caller to judge.

@@ -4,11 +4,13 @@
 
 mod loopback;
 mod ports;
+mod user;
 
 use core::fmt;
 use core::str::FromStr;
 
 pub use loopback::Loopback;
+pub use user::UserNet;
 
 use crate::link::UnknownKind;
 

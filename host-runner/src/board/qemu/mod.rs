@@ -1,0 +1,174 @@
+//! Kind `qemu`: a microcontroller board emulated by `qemu-system-arm`.
+//!
+//! UART0 is a pseudo-terminal and opened like any serial port; UART1 is the target's log; the NIC hangs on
+//! QEMU's user network and everything on it is recorded. The guest starts only after the link is open.
+
+mod command;
+mod qmp;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio_serial::SerialStream;
+
+pub(crate) use qmp::{Qmp, QmpError};
+
+use self::command::Files;
+use super::error::at;
+use super::process::Process;
+use super::{BoardError, Image};
+use crate::link;
+
+/// The name of the network back end in commands.
+pub(crate) const NETDEV: &str = "n0";
+
+/// What a pseudo-terminal does with a baud rate is nothing; a USB adapter would want one.
+const BAUD: u32 = 115_200;
+
+/// The monitor of the QEMU that runs now, shared with the lan; changes with every restart.
+#[derive(Debug, Default)]
+pub(crate) struct Monitor(Mutex<Current>);
+
+/// What [`Monitor`] guards.
+#[derive(Debug, Default)]
+pub(crate) struct Current {
+    /// Counts the starts: what was set up in an earlier QEMU is gone.
+    pub(crate) generation: u32,
+    /// The connection, while there is one.
+    pub(crate) qmp: Option<Qmp>,
+}
+
+impl Monitor {
+    /// Exclusive use of the monitor.
+    pub(crate) async fn current(&self) -> tokio::sync::MutexGuard<'_, Current> {
+        self.0.lock().await
+    }
+}
+
+/// Starts QEMU, opens the link and lets the guest go. `attempt` counts the starts from 1.
+pub(super) async fn start(
+    board: &str,
+    machine: &str,
+    image: &Image,
+    evidence: &Path,
+    attempt: u32,
+    monitor: &Arc<Monitor>,
+) -> Result<(Process, SerialStream), BoardError> {
+    let files = Files::of(evidence, attempt);
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(&files.output)
+        .map_err(at(&files.output))?;
+    let second = log.try_clone().map_err(at(&files.output))?;
+    let spawn_error = |source: std::io::Error| BoardError::Spawn {
+        program: command::PROGRAM.into(),
+        source,
+    };
+    let (mut qmp, theirs) = Qmp::pair().map_err(spawn_error)?;
+    let mut command = command::line(machine, &image.elf, &files);
+    command
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::from(log))
+        .stderr(Stdio::from(second));
+    let process = Process::spawn("QEMU", command, files.output.clone())
+        .await
+        .map_err(|source| {
+            if source.kind() == std::io::ErrorKind::NotFound {
+                BoardError::QemuMissing
+            } else {
+                spawn_error(source)
+            }
+        })?;
+    let serial = tokio::select! {
+        // Its own words say more than the closed monitor.
+        biased;
+        how = process.gone() => return Err(BoardError::Gone { board: board.into(), how }),
+        serial = let_go(board, &mut qmp) => serial,
+    };
+    let serial = match serial {
+        Ok(serial) => serial,
+        Err(error) => {
+            // The monitor closes a moment before the process ends.
+            let grace = tokio::time::timeout(super::STOP_PATIENCE, process.gone());
+            return match (&error, matches!(error, BoardError::Gone { .. })) {
+                (_, true) => match grace.await {
+                    Ok(how) => Err(BoardError::Gone {
+                        board: board.into(),
+                        how,
+                    }),
+                    Err(_) => Err(error),
+                },
+                _ => Err(error),
+            };
+        }
+    };
+    let mut current = monitor.current().await;
+    current.generation += 1;
+    current.qmp = Some(qmp);
+    Ok((process, serial))
+}
+
+/// Asks QEMU to end; whether it does is the caller's business.
+pub(super) async fn quit(monitor: &Monitor) {
+    if let Some(mut qmp) = monitor.current().await.qmp.take() {
+        let _ = qmp.execute("quit", json!({})).await;
+    }
+}
+
+async fn let_go(board: &str, qmp: &mut Qmp) -> Result<SerialStream, BoardError> {
+    let trouble = |error: QmpError| match error {
+        QmpError::Closed(_) => BoardError::Gone {
+            board: board.into(),
+            how: "QEMU closed its monitor".into(),
+        },
+        error => BoardError::Qemu {
+            board: board.into(),
+            problem: error.to_string(),
+        },
+    };
+    qmp.greet().await.map_err(trouble)?;
+    let devices = qmp
+        .execute("query-chardev", json!({}))
+        .await
+        .map_err(trouble)?;
+    let terminal = pseudo_terminal(&devices).ok_or_else(|| BoardError::Qemu {
+        board: board.into(),
+        problem: format!("it names no pseudo-terminal for the link: {devices}"),
+    })?;
+    let serial = link::serial::open(&terminal, BAUD).map_err(|source| BoardError::Link {
+        board: board.into(),
+        source,
+    })?;
+    qmp.execute("cont", json!({})).await.map_err(trouble)?;
+    Ok(serial)
+}
+
+/// `[{"label": "uart0", "filename": "pty:/dev/pts/3"}, …]`
+fn pseudo_terminal(devices: &Value) -> Option<PathBuf> {
+    let uart = devices
+        .as_array()?
+        .iter()
+        .find(|device| device["label"] == command::LINK_UART)?;
+    uart["filename"]
+        .as_str()?
+        .strip_prefix("pty:")
+        .map(PathBuf::from)
+}
+
+/// Labels and paths of what QEMU has written so far.
+pub(super) fn evidence_files(evidence: &Path, attempts: u32) -> Vec<(&'static str, PathBuf)> {
+    let first = Files::of(evidence, 1);
+    let mut files = vec![
+        ("target log", first.target_log),
+        ("QEMU's output", first.output),
+    ];
+    files.extend(
+        (1..=attempts).map(|attempt| ("frames on the lan", Files::of(evidence, attempt).frames)),
+    );
+    files
+}
