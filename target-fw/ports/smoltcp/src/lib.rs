@@ -1,1 +1,51 @@
-//! Being written.
+//! The reference port: smoltcp behind the driver side of nsapi.
+//!
+//! [`SmoltcpStack`] implements [`nsapi::NetworkStack`] and [`nsapi::interface::NetworkInterface`] over any
+//! `smoltcp::phy::Device`. Everything is static: the board hands in a [`StackResources`], a device, a MAC
+//! address, a clock reading and a seed, and calls [`SmoltcpStack::poll`] from its main loop.
+//!
+//! What smoltcp leaves to its user is done here: handles with generations, a table of local ports,
+//! listeners with a backlog, closing in the background, give-up times, events.
+//!
+//! # Choices where the contract leaves one
+//!
+//! * A refused or unanswered connection attempt is `NO_CONNECTION`, told once by connect; the next connect
+//!   is a new attempt. After an established connection broke, connect stays `NO_CONNECTION`.
+//! * End of stream is 0 as often as it is asked for.
+//! * Only sockets that were bound (or bound themselves) hold a port; accepted connections and connections
+//!   that are still closing do not, so a server may be restarted at once. Two sockets share a port only if
+//!   both set REUSEADDR before they bind; two listeners never do.
+//! * Segments leave at once and are acknowledged at once: neither Nagle's algorithm nor delayed
+//!   acknowledgements, which would wait for each other at windows of one or two segments.
+//! * Broadcasts need the BROADCAST option; without it they are `PARAMETER`.
+//! * There is no loopback: own and loopback addresses are `NO_CONNECTION`.
+//! * Datagrams are never fragmented; more than fits into a frame is `PARAMETER`.
+//!
+//! Must not: allocate, block, panic on what the network or the caller does, or be used from two contexts.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod arp;
+mod config;
+mod core;
+mod events;
+mod interface;
+mod listener;
+mod options;
+mod pipes;
+mod ports;
+mod resources;
+mod slots;
+mod stack;
+mod tcp;
+mod udp;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::Config;
+pub use resources::{SPARE_TCP, StackResources};
+pub use stack::SmoltcpStack;

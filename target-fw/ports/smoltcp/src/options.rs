@@ -1,0 +1,87 @@
+//! Socket options: REUSEADDR, KEEPALIVE and BROADCAST (contract §9).
+
+use nsapi::option::{BROADCAST, KEEPALIVE, LEVEL_SOCKET, REUSEADDR};
+use nsapi::{Error, Result};
+
+use crate::core::Core;
+use crate::slots::Body;
+
+/// Longest keepalive time, in seconds (contract §9).
+const MAX_KEEPALIVE_S: i32 = 7200;
+
+impl Core {
+    /// Sets an option.
+    pub(crate) fn set_option(
+        &mut self,
+        index: usize,
+        level: i32,
+        name: i32,
+        value: &[u8],
+    ) -> Result<()> {
+        let body = self.slots[index].body;
+        if level != LEVEL_SOCKET || !supported(name, body) {
+            return Err(Error::UNSUPPORTED);
+        }
+        let value = value
+            .try_into()
+            .map(i32::from_ne_bytes)
+            .map_err(|_| Error::UNSUPPORTED)?;
+        let slot = &mut self.slots[index];
+        match name {
+            REUSEADDR => slot.reuse = value != 0,
+            BROADCAST => slot.broadcast = value != 0,
+            _ => {
+                if !(0..=MAX_KEEPALIVE_S).contains(&value) {
+                    return Err(Error::PARAMETER);
+                }
+                slot.keepalive_s = value;
+                if let Body::Tcp {
+                    pipe: Some(pipe), ..
+                } = body
+                {
+                    self.apply_keepalive(index, pipe);
+                } else {
+                    for pipe in 0..self.pipes.len() {
+                        if self.pipes_of(index).any(|held| held == pipe) {
+                            self.apply_keepalive(index, pipe);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads an option.
+    pub(crate) fn get_option(
+        &self,
+        index: usize,
+        level: i32,
+        name: i32,
+        out: &mut [u8],
+    ) -> Result<usize> {
+        let slot = &self.slots[index];
+        if level != LEVEL_SOCKET || !supported(name, slot.body) {
+            return Err(Error::UNSUPPORTED);
+        }
+        let value = match name {
+            REUSEADDR => i32::from(slot.reuse),
+            BROADCAST => i32::from(slot.broadcast),
+            _ => slot.keepalive_s,
+        };
+        let bytes = value.to_ne_bytes();
+        let room = out.get_mut(..bytes.len()).ok_or(Error::PARAMETER)?;
+        room.copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+/// Whether a kind of socket has an option.
+const fn supported(name: i32, body: Body) -> bool {
+    match name {
+        REUSEADDR => true,
+        KEEPALIVE => matches!(body, Body::Tcp { .. }),
+        BROADCAST => matches!(body, Body::Udp { .. }),
+        _ => false,
+    }
+}

@@ -1,0 +1,181 @@
+//! The memory of a stack, in one piece for a static.
+
+use heapless::Vec;
+use nsapi::Limits;
+use smoltcp::iface::{SocketSet, SocketStorage};
+use smoltcp::socket::{tcp, udp};
+use smoltcp::wire::DhcpOption;
+
+use crate::Config;
+use crate::pipes::{Datagrams, Pipe};
+use crate::slots::Slot;
+
+/// TCP sockets of smoltcp beyond the announced ones: they hold connections nobody has accepted yet.
+pub const SPARE_TCP: usize = 4;
+/// Datagrams a UDP socket queues, at most, in each direction.
+const RX_DATAGRAMS: usize = 16;
+const TX_DATAGRAMS: usize = 8;
+/// Largest payload of an unfragmented datagram over Ethernet: 1500 less the IPv4 and UDP headers.
+const MAX_DATAGRAM: usize = 1472;
+/// Option number of the host name (RFC 2132 §3.14).
+const DHCP_HOST_NAME: u8 = 12;
+
+/// Sockets and buffers: `TCP` sockets of smoltcp ([`SPARE_TCP`] of them in reserve, so `TCP - SPARE_TCP`
+/// can be open), `UDP` sockets, and `ALL`, which must be `TCP + UDP + 1` (the last is for DHCP).
+///
+/// Buffer sizes are in bytes and per socket. Meant for a `static_cell::ConstStaticCell`, so that it lies in
+/// zeroed memory.
+pub struct StackResources<
+    const TCP: usize,
+    const UDP: usize,
+    const ALL: usize,
+    const TCP_RX: usize = 2048,
+    const TCP_TX: usize = 2048,
+    const UDP_RX: usize = 2048,
+    const UDP_TX: usize = 1536,
+> {
+    sockets: [SocketStorage<'static>; ALL],
+    tcp_rx: [[u8; TCP_RX]; TCP],
+    tcp_tx: [[u8; TCP_TX]; TCP],
+    udp_rx: [[u8; UDP_RX]; UDP],
+    udp_tx: [[u8; UDP_TX]; UDP],
+    udp_rx_meta: [[udp::PacketMetadata; RX_DATAGRAMS]; UDP],
+    udp_tx_meta: [[udp::PacketMetadata; TX_DATAGRAMS]; UDP],
+    dhcp_options: [DhcpOption<'static>; 1],
+    pipes: Vec<Pipe, TCP>,
+    datagrams: Vec<Datagrams, UDP>,
+    slots: Vec<Slot, ALL>,
+}
+
+/// The same memory, dealt out.
+pub(crate) struct Parts {
+    pub(crate) sockets: SocketSet<'static>,
+    pub(crate) pipes: &'static mut [Pipe],
+    pub(crate) datagrams: &'static mut [Datagrams],
+    pub(crate) slots: &'static mut [Slot],
+    pub(crate) dhcp_options: &'static [DhcpOption<'static>],
+    pub(crate) limits: Limits,
+}
+
+impl<
+    const TCP: usize,
+    const UDP: usize,
+    const ALL: usize,
+    const TCP_RX: usize,
+    const TCP_TX: usize,
+    const UDP_RX: usize,
+    const UDP_TX: usize,
+> StackResources<TCP, UDP, ALL, TCP_RX, TCP_TX, UDP_RX, UDP_TX>
+{
+    /// Empty. Refused by the compiler if the numbers do not fit each other.
+    #[must_use]
+    pub const fn new() -> Self {
+        const {
+            assert!(ALL == TCP + UDP + 1, "ALL must be TCP + UDP + 1");
+            assert!(
+                TCP > SPARE_TCP && UDP > 0 && ALL < 256,
+                "too few or too many sockets"
+            );
+            assert!(
+                TCP_RX >= 536 && TCP_TX >= 536,
+                "a TCP buffer must hold a default segment"
+            );
+            assert!(TCP_RX <= 65_535, "no window scaling is planned for");
+            assert!(
+                UDP_RX >= 512 && UDP_TX >= 512,
+                "a UDP buffer must hold a DNS message"
+            );
+        };
+        Self {
+            sockets: [SocketStorage::EMPTY; ALL],
+            tcp_rx: [[0; TCP_RX]; TCP],
+            tcp_tx: [[0; TCP_TX]; TCP],
+            udp_rx: [[0; UDP_RX]; UDP],
+            udp_tx: [[0; UDP_TX]; UDP],
+            udp_rx_meta: [[udp::PacketMetadata::EMPTY; RX_DATAGRAMS]; UDP],
+            udp_tx_meta: [[udp::PacketMetadata::EMPTY; TX_DATAGRAMS]; UDP],
+            dhcp_options: [DhcpOption {
+                kind: DHCP_HOST_NAME,
+                data: &[],
+            }],
+            pipes: Vec::new(),
+            datagrams: Vec::new(),
+            slots: Vec::new(),
+        }
+    }
+
+    const fn limits(connect_timeout_ms: u32) -> Limits {
+        let payload = min(MAX_DATAGRAM, min(UDP_RX, UDP_TX));
+        Limits {
+            tcp_sockets: (TCP - SPARE_TCP) as u16,
+            udp_sockets: UDP as u16,
+            sockets: (TCP - SPARE_TCP + UDP) as u16,
+            backlog: SPARE_TCP as u16,
+            udp_payload: payload as u16,
+            // One datagram of room and two entries go to the padding where the ring begins anew.
+            udp_queue: min(RX_DATAGRAMS - 2, UDP_RX / 64 - 1) as u16,
+            tcp_send_buffer: TCP_TX as u32,
+            connect_timeout_ms,
+        }
+    }
+
+    /// Deals out the memory.
+    pub(crate) fn split(&'static mut self, config: &Config) -> Parts {
+        let mut sockets = SocketSet::new(&mut self.sockets[..]);
+        for (rx, tx) in self.tcp_rx.iter_mut().zip(&mut self.tcp_tx) {
+            let mut socket = tcp::Socket::new(
+                tcp::SocketBuffer::new(&mut rx[..]),
+                tcp::SocketBuffer::new(&mut tx[..]),
+            );
+            socket.set_ack_delay(None);
+            socket.set_nagle_enabled(false);
+            // The vector is exactly as long as the arrays of buffers.
+            let _ = self.pipes.push(Pipe::new(sockets.add(socket)));
+        }
+        let metas = self.udp_rx_meta.iter_mut().zip(&mut self.udp_tx_meta);
+        for ((rx, tx), (rx_meta, tx_meta)) in
+            self.udp_rx.iter_mut().zip(&mut self.udp_tx).zip(metas)
+        {
+            let socket = udp::Socket::new(
+                udp::PacketBuffer::new(&mut rx_meta[..], &mut rx[..]),
+                udp::PacketBuffer::new(&mut tx_meta[..], &mut tx[..]),
+            );
+            let _ = self.datagrams.push(Datagrams::new(sockets.add(socket)));
+        }
+        while self.slots.push(Slot::EMPTY).is_ok() {}
+        let dhcp_options: &'static [DhcpOption<'static>] =
+            if config.hostname.is_empty() || config.hostname.len() > 63 {
+                &[]
+            } else {
+                self.dhcp_options[0].data = config.hostname.as_bytes();
+                &self.dhcp_options
+            };
+        Parts {
+            sockets,
+            pipes: &mut self.pipes,
+            datagrams: &mut self.datagrams,
+            slots: &mut self.slots,
+            dhcp_options,
+            limits: Self::limits(config.syn_timeout_ms),
+        }
+    }
+}
+
+const fn min(a: usize, b: usize) -> usize {
+    if a < b { a } else { b }
+}
+
+impl<
+    const TCP: usize,
+    const UDP: usize,
+    const ALL: usize,
+    const TCP_RX: usize,
+    const TCP_TX: usize,
+    const UDP_RX: usize,
+    const UDP_TX: usize,
+> Default for StackResources<TCP, UDP, ALL, TCP_RX, TCP_TX, UDP_RX, UDP_TX>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,358 @@
+//! The stack as the board and the socket layer see it.
+
+use core::cell::RefCell;
+
+use nsapi::interface::{NetworkInterface, Status};
+use nsapi::{
+    Callback, Capabilities, Capability, Error, Limits, NetworkStack, Protocol, Result,
+    SocketAddress, StackHandle, Statement, option,
+};
+use smoltcp::iface::{self, Interface, PollIngressSingleResult, PollResult};
+use smoltcp::phy::Device;
+use smoltcp::time::Instant;
+use smoltcp::wire::{EthernetAddress, HardwareAddress};
+
+use crate::core::Core;
+use crate::interface::{Net, bare};
+use crate::pipes::earliest;
+use crate::slots::{Body, Phase};
+use crate::{Config, StackResources, arp};
+
+/// Frames taken, and rounds of sending made, in one poll: the main loop has other things to do.
+const INGRESS_BUDGET: usize = 32;
+const EGRESS_BUDGET: usize = 16;
+
+/// smoltcp as a [`NetworkStack`] and its one [`NetworkInterface`].
+///
+/// For one context only, the main loop; it cannot be shared with interrupts. Operations only change state:
+/// call [`Self::poll`] after them, when a frame has arrived, and when the time it returned has come.
+pub struct SmoltcpStack<D> {
+    core: RefCell<Core>,
+    device: RefCell<D>,
+    mac: [u8; 6],
+}
+
+impl<D: Device> SmoltcpStack<D> {
+    /// A stack that is down. `now_us` is the board's clock; `random_seed` must differ from boot to boot,
+    /// ports and sequence numbers depend on it. A MAC address that is a group's is made one host's, because
+    /// smoltcp would panic on it; the device must be an Ethernet one.
+    pub fn new<
+        const TCP: usize,
+        const UDP: usize,
+        const ALL: usize,
+        const TCP_RX: usize,
+        const TCP_TX: usize,
+        const UDP_RX: usize,
+        const UDP_TX: usize,
+    >(
+        mut device: D,
+        resources: &'static mut StackResources<TCP, UDP, ALL, TCP_RX, TCP_TX, UDP_RX, UDP_TX>,
+        mac: [u8; 6],
+        now_us: u64,
+        random_seed: u64,
+        config: Config,
+    ) -> Self {
+        let mut mac = mac;
+        mac[0] &= !1;
+        let mut interface = iface::Config::new(HardwareAddress::Ethernet(EthernetAddress(mac)));
+        interface.random_seed = random_seed;
+        let parts = resources.split(&config);
+        let core = Core {
+            iface: Interface::new(interface, &mut device, time(now_us)),
+            sockets: parts.sockets,
+            slots: parts.slots,
+            pipes: parts.pipes,
+            datagrams: parts.datagrams,
+            net: Net::new(parts.dhcp_options),
+            config,
+            limits: parts.limits,
+            now_us,
+            next_port: (random_seed ^ (random_seed >> 32)) as u16 | 0xc000,
+            arrivals: 0,
+        };
+        Self {
+            core: RefCell::new(core),
+            device: RefCell::new(device),
+            mac,
+        }
+    }
+
+    /// Lets the stack work, then calls the callbacks of what happened; a callback may use the stack.
+    /// Returns when to call again even if nothing happens, in microseconds of the same clock; `now_us` or
+    /// earlier means at once, `None` not before a frame or an operation.
+    pub fn poll(&self, now_us: u64) -> Option<u64> {
+        let next = self.work(now_us);
+        self.dispatch();
+        next
+    }
+
+    /// The device, for boards that share it with somebody (link state, counters). Not to be used to send
+    /// or receive.
+    pub fn with_device<R>(&self, f: impl FnOnce(&mut D) -> R) -> R {
+        f(&mut self.device.borrow_mut())
+    }
+
+    fn work(&self, now_us: u64) -> Option<u64> {
+        let core = &mut *self.core.borrow_mut();
+        let device = &mut *self.device.borrow_mut();
+        core.now_us = core.now_us.max(now_us);
+        let now = core.instant();
+        core.iface.poll_maintenance(now);
+        let mut idle = false;
+        for _ in 0..INGRESS_BUDGET {
+            match core
+                .iface
+                .poll_ingress_single(now, device, &mut core.sockets)
+            {
+                PollIngressSingleResult::None => {
+                    idle = true;
+                    break;
+                }
+                PollIngressSingleResult::PacketProcessed => {}
+                PollIngressSingleResult::SocketStateChanged => core.settle(),
+            }
+        }
+        core.tend_interface();
+        if core.net.ask_gateway
+            && let Some(own) = core.net.current
+            && let Some(gateway) = own.gateway
+        {
+            let mac = EthernetAddress(self.mac);
+            core.net.ask_gateway = !arp::ask(device, now, mac, own.cidr.address(), gateway);
+        }
+        for _ in 0..EGRESS_BUDGET {
+            if core.iface.poll_egress(now, device, &mut core.sockets) == PollResult::None {
+                break;
+            }
+        }
+        core.settle();
+        let mut next = core.tend_attempts();
+        next = earliest(next, core.tend_closing());
+        next = earliest(next, core.tend_listeners());
+        next = earliest(next, core.tend_queues());
+        let wire = core.iface.poll_at(now, &core.sockets);
+        next = earliest(
+            next,
+            wire.map(|at| u64::try_from(at.total_micros()).unwrap_or(0)),
+        );
+        if !idle {
+            next = Some(now_us);
+        }
+        next
+    }
+
+    fn dispatch(&self) {
+        // Bounded, lest callbacks that make events keep us here.
+        for _ in 0..64 {
+            let next = self.core.borrow_mut().next_event();
+            let Some(callback) = next else { return };
+            callback.call();
+        }
+    }
+}
+
+impl<D> SmoltcpStack<D> {
+    /// Who this port is and what it claims.
+    pub fn statement(&self) -> Statement {
+        const CLAIMS: [Capability; 10] = [
+            Capability::Ipv4,
+            Capability::Tcp,
+            Capability::Udp,
+            Capability::Server,
+            Capability::ConnectAsync,
+            Capability::Lanes,
+            Capability::Timeouts,
+            Capability::Sigio,
+            Capability::Interface,
+            Capability::Destructive,
+        ];
+        let claims = CLAIMS
+            .into_iter()
+            .fold(Capabilities::NONE, Capabilities::with);
+        let options = [option::REUSEADDR, option::KEEPALIVE, option::BROADCAST];
+        let capabilities = options.into_iter().fold(claims, Capabilities::with_option);
+        Statement {
+            port: "smoltcp",
+            capabilities,
+            limits: self.limits(),
+        }
+    }
+
+    /// How much there is of everything.
+    pub fn limits(&self) -> Limits {
+        self.core.borrow().limits
+    }
+
+    /// Runs an operation on the slot that a handle means.
+    fn on<R>(
+        &self,
+        handle: StackHandle,
+        f: impl FnOnce(&mut Core, usize) -> Result<R>,
+    ) -> Result<R> {
+        let core = &mut *self.core.borrow_mut();
+        let index = core.slot_of(handle)?;
+        f(core, index)
+    }
+}
+
+fn time(now_us: u64) -> Instant {
+    Instant::from_micros(i64::try_from(now_us).unwrap_or(i64::MAX))
+}
+
+impl<D> NetworkStack for SmoltcpStack<D> {
+    fn socket_open(&self, protocol: Protocol) -> Result<StackHandle> {
+        let core = &mut *self.core.borrow_mut();
+        match protocol {
+            Protocol::Tcp => {
+                let (_, handle) = core.open(
+                    protocol,
+                    Body::Tcp {
+                        phase: Phase::Idle,
+                        pipe: None,
+                    },
+                )?;
+                Ok(handle)
+            }
+            Protocol::Udp => core.open_udp(),
+        }
+    }
+
+    fn socket_close(&self, handle: StackHandle) -> Result<()> {
+        self.on(handle, |core, index| {
+            core.close(index);
+            Ok(())
+        })
+    }
+
+    fn socket_bind(&self, handle: StackHandle, address: &SocketAddress) -> Result<()> {
+        self.on(handle, |core, index| core.bind(index, address))
+    }
+
+    fn socket_listen(&self, handle: StackHandle, backlog: usize) -> Result<()> {
+        self.on(handle, |core, index| core.listen(index, backlog))
+    }
+
+    fn socket_accept(&self, handle: StackHandle) -> Result<(StackHandle, SocketAddress)> {
+        self.on(handle, Core::accept)
+    }
+
+    fn socket_connect(&self, handle: StackHandle, address: &SocketAddress) -> Result<()> {
+        self.on(handle, |core, index| core.connect(index, address))
+    }
+
+    fn socket_send(&self, handle: StackHandle, data: &[u8]) -> Result<usize> {
+        self.on(handle, |core, index| core.send(index, data))
+    }
+
+    fn socket_recv(&self, handle: StackHandle, buffer: &mut [u8]) -> Result<usize> {
+        self.on(handle, |core, index| core.recv(index, buffer))
+    }
+
+    fn socket_sendto(
+        &self,
+        handle: StackHandle,
+        address: &SocketAddress,
+        data: &[u8],
+    ) -> Result<usize> {
+        self.on(handle, |core, index| core.sendto(index, address, data))
+    }
+
+    fn socket_recvfrom(
+        &self,
+        handle: StackHandle,
+        buffer: &mut [u8],
+    ) -> Result<(usize, SocketAddress)> {
+        self.on(handle, |core, index| core.recvfrom(index, buffer))
+    }
+
+    fn setsockopt(&self, handle: StackHandle, level: i32, name: i32, value: &[u8]) -> Result<()> {
+        self.on(handle, |core, index| {
+            core.set_option(index, level, name, value)
+        })
+    }
+
+    fn getsockopt(
+        &self,
+        handle: StackHandle,
+        level: i32,
+        name: i32,
+        value: &mut [u8],
+    ) -> Result<usize> {
+        self.on(handle, |core, index| {
+            core.get_option(index, level, name, value)
+        })
+    }
+
+    fn socket_attach(&self, handle: StackHandle, callback: Option<Callback>) {
+        let _ = self.on(handle, |core, index| {
+            core.slots[index].callback = callback;
+            core.slots[index].pending = false;
+            Ok(())
+        });
+    }
+}
+
+impl<D: Device> NetworkInterface for SmoltcpStack<D> {
+    fn connect(&self) -> Result<()> {
+        let started = self.core.borrow_mut().bring_up();
+        self.dispatch();
+        started
+    }
+
+    fn disconnect(&self) -> Result<()> {
+        let ended = self.core.borrow_mut().bring_down();
+        self.dispatch();
+        ended
+    }
+
+    fn status(&self) -> Result<Status> {
+        Ok(self.core.borrow().net.status())
+    }
+
+    fn add_event_listener(&self, listener: Callback) -> Result<()> {
+        self.core.borrow_mut().net.add_listener(listener)
+    }
+
+    fn remove_event_listener(&self, listener: Callback) {
+        self.core.borrow_mut().net.remove_listener(listener);
+    }
+
+    fn get_ip_address(&self) -> Result<SocketAddress> {
+        self.core
+            .borrow()
+            .net
+            .address()
+            .map(bare)
+            .ok_or(Error::NO_CONNECTION)
+    }
+
+    fn get_netmask(&self) -> Result<SocketAddress> {
+        let current = self.core.borrow().net.current;
+        current
+            .map(|own| bare(own.cidr.netmask()))
+            .ok_or(Error::NO_CONNECTION)
+    }
+
+    fn get_gateway(&self) -> Result<SocketAddress> {
+        let current = self.core.borrow().net.current.ok_or(Error::NO_CONNECTION)?;
+        current.gateway.map(bare).ok_or(Error::NO_ADDRESS)
+    }
+
+    fn get_mac_address(&self) -> Option<[u8; 6]> {
+        Some(self.mac)
+    }
+
+    fn set_network(
+        &self,
+        ip: &SocketAddress,
+        netmask: &SocketAddress,
+        gateway: &SocketAddress,
+    ) -> Result<()> {
+        self.core.borrow_mut().net.set_fixed(ip, netmask, gateway)
+    }
+
+    fn set_dhcp(&self, dhcp: bool) -> Result<()> {
+        self.core.borrow_mut().net.set_dhcp(dhcp);
+        Ok(())
+    }
+}

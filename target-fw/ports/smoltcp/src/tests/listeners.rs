@@ -1,0 +1,303 @@
+//! Listeners: order, backlog, clients that vanish.
+
+use core::cell::RefCell;
+
+use nsapi::{Error, NetworkStack as _};
+
+use super::alloc::rc::Rc;
+use super::alloc::vec::Vec;
+
+use super::bench::{Bench, FIN, RST, SYN, any, same, tcp_flags, v4};
+
+#[test]
+fn connections_are_accepted_in_the_order_they_came() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 3);
+    assert_eq!(bench.b.accept(listener).unwrap_err(), Error::WOULD_BLOCK);
+    let clients = [(); 3].map(|()| bench.connect_to(80));
+    for (tag, client) in (0_u8..).zip(clients) {
+        bench.a.send(client, &[tag; 10]).unwrap();
+    }
+    bench.run();
+    for tag in 0..3_u8 {
+        let (child, from) = bench.b.accept(listener).unwrap();
+        assert_eq!(from.ip, v4(bench.a.ip, 0).ip);
+        assert_eq!(bench.b.recv(child, 100).unwrap(), [tag; 10]);
+    }
+    assert_eq!(bench.b.accept(listener).unwrap_err(), Error::WOULD_BLOCK);
+}
+
+#[test]
+fn a_listener_survives_its_children() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 1);
+    for _ in 0..30 {
+        let client = bench.connect_to(80);
+        let (child, _) = bench.b.accept(listener).unwrap();
+        bench.b.close(child);
+        bench.run();
+        assert_eq!(bench.a.recv(client, 1).unwrap(), b"");
+        bench.a.close(client);
+        bench.run();
+    }
+}
+
+#[test]
+fn the_backlog_bounds_and_later_clients_come_through() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 2);
+    let first = [bench.connect_to(80), bench.connect_to(80)];
+    let extra = bench.a.tcp();
+    assert_eq!(
+        bench.a.connect(extra, v4(bench.b.ip, 80)),
+        Err(Error::IN_PROGRESS)
+    );
+    bench.pass_ms(4_000);
+    assert_eq!(
+        bench.a.connect(extra, v4(bench.b.ip, 80)),
+        Err(Error::NO_CONNECTION)
+    );
+    for client in first {
+        bench.b.accept(listener).unwrap();
+        bench.a.close(client);
+    }
+    assert_eq!(bench.b.accept(listener).unwrap_err(), Error::WOULD_BLOCK);
+    bench.connect_to(80);
+    bench.b.accept(listener).unwrap();
+}
+
+#[test]
+fn a_client_that_resets_before_accept_is_skipped() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 2);
+    let gone = bench.connect_to(80);
+    let stays = bench.connect_to(80);
+    reset(&bench, gone);
+    bench.a.send(stays, b"here").unwrap();
+    bench.run();
+    let (child, _) = bench.b.accept(listener).unwrap();
+    assert_eq!(bench.b.recv(child, 10).unwrap(), b"here");
+    assert_eq!(bench.b.accept(listener).unwrap_err(), Error::WOULD_BLOCK);
+    bench.connect_to(80);
+    bench.b.accept(listener).unwrap();
+}
+
+/// Makes A reset a connection: closed with a peer that stays open, it gives up after its linger time.
+fn reset(bench: &Bench, client: nsapi::StackHandle) {
+    bench.a.close(client);
+    bench.pass_ms(10_100);
+}
+
+#[test]
+fn data_and_end_that_came_before_accept_are_kept() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 1);
+    let client = bench.connect_to(80);
+    bench.a.send(client, b"0123456789").unwrap();
+    bench.a.close(client);
+    bench.run();
+    let (child, _) = bench.b.accept(listener).unwrap();
+    assert_eq!(bench.b.recv(child, 100).unwrap(), b"0123456789");
+    assert_eq!(bench.b.recv(child, 100).unwrap(), b"");
+    assert_eq!(bench.b.send(child, b"bye"), Ok(3));
+    bench.b.close(child);
+    bench.run();
+}
+
+#[test]
+fn closing_a_listener_resets_the_unaccepted_and_keeps_the_accepted() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 3);
+    let kept = bench.connect_to(80);
+    let (child, _) = bench.b.accept(listener).unwrap();
+    let dropped = bench.connect_to(80);
+    bench.b.close(listener);
+    // The port is free at once.
+    let again = bench.b.listener(80, 1);
+    bench.run();
+    assert_eq!(bench.a.recv(dropped, 1), Err(Error::NO_CONNECTION));
+    bench.a.send(kept, b"still").unwrap();
+    bench.run();
+    assert_eq!(bench.b.recv(child, 10).unwrap(), b"still");
+    bench.connect_to(80);
+    bench.b.accept(again).unwrap();
+}
+
+#[test]
+fn a_closed_port_refuses() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 4);
+    bench.b.close(listener);
+    let client = bench.a.tcp();
+    assert_eq!(
+        bench.a.connect(client, v4(bench.b.ip, 80)),
+        Err(Error::IN_PROGRESS)
+    );
+    bench.run();
+    assert_eq!(
+        bench.a.connect(client, v4(bench.b.ip, 80)),
+        Err(Error::NO_CONNECTION)
+    );
+}
+
+#[test]
+fn a_repeated_syn_does_not_take_a_second_place() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 4);
+    // The SYN-ACK is lost once; meanwhile the SYN arrives twice more.
+    let mut lost = 0;
+    bench.b.lose(move |frame| {
+        let lose = tcp_flags(frame).is_some_and(|flags| flags & SYN != 0) && lost < 1;
+        lost += usize::from(lose);
+        lose
+    });
+    let client = bench.a.tcp();
+    let to = v4(bench.b.ip, 80);
+    let frame = syn_of(&bench, false, || {
+        assert_eq!(bench.a.connect(client, to), Err(Error::IN_PROGRESS))
+    });
+    bench.b.inbox.borrow_mut().extend([frame.clone(), frame]);
+    bench.pass_ms(2_900);
+    assert_eq!(bench.a.connect(client, to), Err(Error::IS_CONNECTED));
+    bench.a.send(client, b"one").unwrap();
+    bench.run();
+    let (child, _) = bench.b.accept(listener).unwrap();
+    assert_eq!(bench.b.recv(child, 10).unwrap(), b"one");
+    bench.pass_ms(10_000);
+    assert_eq!(bench.b.accept(listener).unwrap_err(), Error::WOULD_BLOCK);
+    // All four places are free again.
+    for _ in 0..4 {
+        bench.connect_to(80);
+    }
+}
+
+/// Does something that makes A send a SYN, and gives it back.
+fn syn_of(bench: &Bench, lose: bool, f: impl FnOnce()) -> super::bench::Frame {
+    let caught = Rc::new(RefCell::new(None));
+    let keep = Rc::clone(&caught);
+    bench.a.lose(move |frame| {
+        let syn = tcp_flags(frame) == Some(SYN);
+        if syn {
+            *keep.borrow_mut() = Some(frame.clone());
+        }
+        syn && lose
+    });
+    f();
+    bench.run();
+    bench.a.lose_nothing();
+    let frame = caught.borrow_mut().take();
+    frame.expect("a SYN left")
+}
+
+#[test]
+fn a_syn_to_a_broadcast_address_does_not_deafen_the_listener() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 1);
+    // Take a real SYN and send it to everybody instead.
+    let client = bench.a.tcp();
+    let to = v4(bench.b.ip, 80);
+    let mut frame = syn_of(&bench, true, || {
+        assert_eq!(bench.a.connect(client, to), Err(Error::IN_PROGRESS))
+    });
+    let subnet_broadcast = [10, 0, 0, 255];
+    let shift = |frame: &mut [u8], checksum: usize| {
+        // Changing .2 to .255 lowers the one's complement checksum by 253.
+        let old = u16::from_be_bytes([frame[checksum], frame[checksum + 1]]);
+        let (sum, borrow) = old.overflowing_sub(253);
+        let new = sum - u16::from(borrow);
+        frame[checksum..checksum + 2].copy_from_slice(&new.to_be_bytes());
+    };
+    frame[30..34].copy_from_slice(&subnet_broadcast);
+    shift(&mut frame, 24);
+    shift(&mut frame, 50);
+    bench.b.inbox.borrow_mut().push_back(frame);
+    bench.run();
+    bench.a.close(client);
+    bench.connect_to(80);
+    bench.b.accept(listener).unwrap();
+}
+
+#[test]
+fn a_client_that_never_finishes_its_handshake_gives_its_place_back() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 1);
+    // A never sees the SYN-ACK and gives up.
+    bench
+        .b
+        .lose(|frame| tcp_flags(frame).is_some_and(|flags| flags & SYN != 0));
+    let client = bench.a.tcp();
+    assert_eq!(
+        bench.a.connect(client, v4(bench.b.ip, 80)),
+        Err(Error::IN_PROGRESS)
+    );
+    bench.run();
+    bench.a.close(client);
+    bench.pass_ms(3_100);
+    bench.b.lose_nothing();
+    bench.connect_to(80);
+    bench.b.accept(listener).unwrap();
+}
+
+#[test]
+fn with_every_socket_taken_a_client_waits_for_one() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 1);
+    let mut fillers = Vec::new();
+    while let Ok(socket) = bench.b.stack.socket_open(nsapi::Protocol::Tcp) {
+        fillers.push(socket);
+    }
+    assert_eq!(fillers.len(), 7);
+    assert_eq!(bench.b.accept(listener).unwrap_err(), Error::WOULD_BLOCK);
+    bench.connect_to(80);
+    assert_eq!(bench.b.accept(listener).unwrap_err(), Error::NO_SOCKET);
+    bench.b.close(fillers[3]);
+    bench.b.accept(listener).unwrap();
+}
+
+#[test]
+fn a_listener_neither_sends_nor_receives() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 1);
+    assert_eq!(bench.b.send(listener, b"x"), Err(Error::NO_CONNECTION));
+    assert_eq!(bench.b.recv(listener, 1), Err(Error::NO_CONNECTION));
+    assert_eq!(bench.b.stack.socket_listen(listener, 3), Ok(()));
+    assert_eq!(bench.b.bind(listener, 81), Err(Error::PARAMETER));
+}
+
+#[test]
+fn a_child_of_a_socket_says_who_its_peer_is() {
+    let bench = Bench::new();
+    let listener = bench.b.listener(80, 1);
+    let client = bench.a.tcp();
+    bench.a.bind(client, 4321).unwrap();
+    assert_eq!(
+        bench.a.connect(client, v4(bench.b.ip, 80)),
+        Err(Error::IN_PROGRESS)
+    );
+    bench.run();
+    let (child, from) = bench.b.accept(listener).unwrap();
+    assert!(same(from, v4(bench.a.ip, 4321)));
+    assert_eq!(bench.b.stack.socket_listen(child, 1), Err(Error::PARAMETER));
+    assert_eq!(
+        bench.b.stack.socket_bind(child, &any(99)),
+        Err(Error::PARAMETER)
+    );
+}
+
+#[test]
+fn closing_with_unread_data_ends_the_connection_for_the_peer() {
+    let bench = Bench::new();
+    let (client, _, child) = bench.connection(80);
+    bench.a.send(client, &[1; 1500]).unwrap();
+    bench.run();
+    let seen = Rc::new(core::cell::Cell::new(0));
+    let note = Rc::clone(&seen);
+    bench.b.lose(move |frame| {
+        note.set(note.get() | tcp_flags(frame).unwrap_or(0));
+        false
+    });
+    bench.b.close(child);
+    bench.run();
+    assert_ne!(seen.get() & (FIN | RST), 0);
+    assert_eq!(bench.a.recv(client, 1).unwrap(), b"");
+}

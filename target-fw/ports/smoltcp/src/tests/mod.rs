@@ -1,0 +1,8 @@
+//! Two stacks on one cable in memory, with a clock that is moved by hand: no real time passes, and every
+//! run is the same.
+
+extern crate alloc;
+
+mod bench;
+mod connections;
+mod listeners;
