@@ -1,0 +1,294 @@
+//! The agent itself: session, requests in, lanes on, replies out.
+
+use nsapi::Iut;
+use nsapi::interface::Status;
+use nsapi_protocol::frame::{Deframer, MAX_FRAME};
+use nsapi_protocol::message::{Op, Request, Scope};
+use nsapi_protocol::{Answer, Event, PROTOCOL, Reject, ScopeReport};
+
+use crate::dispatch::{Dispatch, Start};
+use crate::inbox::Inbox;
+use crate::lane::{Lane, Progress};
+use crate::limits::{CREDITS, LANE_SLOTS, LOG_LINE, ROUNDS};
+use crate::outbox::Outbox;
+use crate::seen::Seen;
+use crate::work::Work;
+use crate::{Counters, Identity};
+
+/// The way to the runner.
+pub trait Link {
+    /// Queues bytes towards the runner and returns how many were taken; never blocks.
+    fn write(&mut self, bytes: &[u8]) -> usize;
+}
+
+/// The agent for one IUT and one link.
+#[derive(Debug)]
+pub struct Agent<I: Iut + ?Sized + 'static> {
+    inbox: Inbox,
+    deframer: Deframer<MAX_FRAME>,
+    core: Core<I>,
+}
+
+/// All but what requests are read from, so that a request can be borrowed while it is carried out.
+#[derive(Debug)]
+struct Core<I: Iut + ?Sized + 'static> {
+    work: Work<I>,
+    identity: Identity,
+    outbox: Outbox,
+    seen: Seen,
+    /// The runner's nonce, while there is a session.
+    session: Option<u64>,
+    /// Worst lateness since it was last reported.
+    jitter_us: u32,
+    /// Deadline that the last poll named.
+    promised_us: Option<u64>,
+    /// A change of the interface's status is to be told.
+    status_changed: bool,
+}
+
+impl<I: Iut + ?Sized + 'static> Agent<I> {
+    /// An agent that has just started: it tells so, and waits to be greeted.
+    #[must_use]
+    pub fn new(iut: &'static I, identity: Identity, counters: &'static Counters) -> Self {
+        let mut outbox = Outbox::new();
+        outbox.event(Event::Boot {
+            boot: identity.boot,
+            crashed: identity.beacon.is_some(),
+        });
+        // Without a listener the status can still be asked for.
+        let _ = iut
+            .interface()
+            .add_event_listener(counters.status_callback());
+        Self {
+            inbox: Inbox::new(),
+            deframer: Deframer::new(),
+            core: Core {
+                work: Work::new(iut, counters),
+                identity,
+                outbox,
+                seen: Seen::new(),
+                session: None,
+                jitter_us: 0,
+                promised_us: None,
+                status_changed: false,
+            },
+        }
+    }
+
+    /// Takes bytes from the link, any bytes. What is beyond [`Self::room`] is lost.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.inbox.push(bytes);
+    }
+
+    /// How many bytes [`Self::receive`] takes now. A link that can wait should not read more.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.inbox.room()
+    }
+
+    /// Whether bytes wait for the link to take them: poll again when it has room.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        self.core.outbox.is_waiting()
+    }
+
+    /// Runs what can run. Returns when it must be called again at the latest, in microseconds of the IUT's
+    /// clock; `None` if nothing but bytes or an event can make it necessary.
+    pub fn poll(&mut self, link: &mut dyn Link) -> Option<u64> {
+        let core = &mut self.core;
+        core.note_lateness();
+        let mut more = false;
+        for _ in 0..ROUNDS {
+            core.outbox.drain(link);
+            more = Self::take_requests(&mut self.inbox, &mut self.deframer, core);
+            more |= core.run_lanes();
+            core.tell_status();
+            if !more {
+                break;
+            }
+        }
+        core.outbox.drain(link);
+        if more {
+            core.promised_us = None;
+            return Some(core.work.iut.now_us());
+        }
+        core.promised_us = core
+            .work
+            .lanes
+            .iter()
+            .flatten()
+            .filter_map(Lane::wake_at_us)
+            .min();
+        core.promised_us
+    }
+
+    /// Sends a line for the log, cut to 240 bytes. It is dropped when there is no room for it.
+    pub fn log(&mut self, line: &str) {
+        let mut end = line.len().min(LOG_LINE);
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.core
+            .outbox
+            .event(Event::Log(line.get(..end).unwrap_or_default()));
+    }
+
+    /// Carries out waiting requests, a few at most. `true`: there may be more.
+    fn take_requests(
+        inbox: &mut Inbox,
+        deframer: &mut Deframer<MAX_FRAME>,
+        core: &mut Core<I>,
+    ) -> bool {
+        let mut bytes = inbox.bytes();
+        for _ in 0..CREDITS {
+            if bytes.is_empty() || !core.outbox.make_room() {
+                break;
+            }
+            if let Some(Ok(request)) = deframer.next::<Request<'_>>(&mut bytes) {
+                core.request(&request);
+            }
+        }
+        let left = bytes.len();
+        inbox.keep(left);
+        left > 0 && core.outbox.make_room()
+    }
+}
+
+impl<I: Iut + ?Sized> Core<I> {
+    fn request(&mut self, request: &Request<'_>) {
+        let &Request { id, ref op } = request;
+        if let Op::Hello { protocol, nonce } = *op {
+            return self.hello(id, protocol, nonce);
+        }
+        if self.session.is_none() {
+            return self
+                .outbox
+                .reply_once(id, Answer::Rejected(Reject::NoSession));
+        }
+        if self.work.lanes.iter().flatten().any(|lane| lane.id == id) {
+            // If there is no room for this, the next repeat will ask again.
+            self.outbox.event(Event::Working { id });
+            return;
+        }
+        if self.seen.contains(id) {
+            if !self.outbox.repeat(id) {
+                self.outbox
+                    .reply_once(id, Answer::Rejected(Reject::Forgotten));
+            }
+            return;
+        }
+        self.seen.insert(id);
+        let iut = self.work.iut;
+        let started_us = iut.now_us();
+        if let Op::EndScope { scope } = *op {
+            let report = self.end_scope(Some(scope));
+            return self
+                .outbox
+                .reply(id, elapsed_us(iut, started_us), Answer::Scope(report));
+        }
+        match self.work.dispatch(op, started_us) {
+            Ok(Dispatch::Answer(answer)) => {
+                self.outbox.reply(id, elapsed_us(iut, started_us), answer)
+            }
+            Ok(Dispatch::Start(start)) => self.start_lane(&start, id, started_us),
+            Err(reject) => self.outbox.reply(id, 0, Answer::Rejected(reject)),
+        }
+    }
+
+    /// Greets back. A new nonce begins a new session; a repeated one is only answered again.
+    fn hello(&mut self, id: u16, protocol: u16, nonce: u64) {
+        let wanted = (protocol == PROTOCOL).then_some(nonce);
+        if wanted.is_none() || self.session != wanted {
+            self.end_scope(None);
+            self.outbox.forget_session();
+            self.seen = Seen::new();
+            self.session = wanted;
+            let interface = self.work.iut.interface();
+            if interface.status() != Ok(Status::GlobalUp) {
+                // How it goes is seen by its status.
+                let _ = interface.connect();
+            }
+        }
+        let answer = Answer::Hello(self.identity.hello(&self.work.iut.statement(), nonce));
+        self.outbox.reply_once(id, answer);
+    }
+
+    /// Gives up the calls and deletes the objects of a scope, or of all.
+    fn end_scope(&mut self, scope: Option<Scope>) -> ScopeReport {
+        let (open, calls) = self.work.end_scope(scope);
+        let jitter_us = self.jitter_us.max((self.identity.jitter_us)());
+        self.jitter_us = 0;
+        ScopeReport {
+            open,
+            calls,
+            jitter_us,
+        }
+    }
+
+    /// Polls a new lane for the first time, and keeps it if it has to wait.
+    fn start_lane(&mut self, start: &Start<'_>, id: u16, started_us: u64) {
+        let Some(slot) = self.work.lanes.iter().position(Option::is_none) else {
+            return self.outbox.reply(id, 0, Answer::Rejected(Reject::Lanes));
+        };
+        self.run_lane(slot, Lane::new(start, id, started_us));
+    }
+
+    /// Polls the lanes. `true`: something has moved, so another round may move more.
+    fn run_lanes(&mut self) -> bool {
+        let mut moved = false;
+        for slot in 0..LANE_SLOTS {
+            if !self.outbox.make_room() {
+                break;
+            }
+            let lane = self.work.lanes.get_mut(slot).and_then(Option::take);
+            moved |= lane.is_some_and(|lane| self.run_lane(slot, lane));
+        }
+        moved
+    }
+
+    fn run_lane(&mut self, slot: usize, mut lane: Lane) -> bool {
+        let Work {
+            iut,
+            counters,
+            scratch,
+            ..
+        } = &mut self.work;
+        let more = match lane.poll(*iut, scratch, counters) {
+            Progress::Done(answer, effect) => {
+                self.outbox
+                    .reply(lane.id, elapsed_us(*iut, lane.started_us), answer);
+                self.work.apply(effect, lane.scope);
+                return true;
+            }
+            Progress::More => true,
+            Progress::Waiting => false,
+        };
+        if let Some(place) = self.work.lanes.get_mut(slot) {
+            *place = Some(lane);
+        }
+        more
+    }
+
+    fn tell_status(&mut self) {
+        self.status_changed |= self.work.counters.take_status();
+        if !self.status_changed {
+            return;
+        }
+        let told = match self.work.iut.interface().status() {
+            Ok(status) => self.outbox.event(Event::Status(status as u8)),
+            Err(_) => true,
+        };
+        self.status_changed = !told;
+    }
+
+    fn note_lateness(&mut self) {
+        if let Some(promised_us) = self.promised_us.take() {
+            let late = self.work.iut.now_us().saturating_sub(promised_us);
+            self.jitter_us = self.jitter_us.max(u32::try_from(late).unwrap_or(u32::MAX));
+        }
+    }
+}
+
+fn elapsed_us<I: Iut + ?Sized>(iut: &I, started_us: u64) -> u32 {
+    u32::try_from(iut.now_us().saturating_sub(started_us)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,86 @@
+//! A board that is a process of this machine: its arguments, its link, its loop, its identity. The boards
+//! themselves only pick a port.
+//!
+//! A board listens on a Unix socket, takes one runner, and ends when the runner goes. One thread does
+//! everything, and sleeps while there is nothing to do.
+//!
+//! Must not: know a port, or outlive the process that started it.
+#![forbid(unsafe_code)]
+
+mod args;
+mod build_id;
+mod clock;
+mod jitter;
+mod link;
+mod parent;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::process::ExitCode;
+
+use nsapi::Iut;
+use nsapi_agent::{Agent, Counters, Identity};
+
+pub use clock::now_us;
+
+use link::Listener;
+
+/// What the loop must know of a port besides its operations.
+pub trait Work {
+    /// Becomes readable when [`Self::work`] has something to do.
+    fn fd(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Does what there is to do without waiting, callbacks included. Returns when it must be called again at
+    /// the latest, in microseconds of [`now_us`].
+    fn work(&self) -> Option<u64>;
+}
+
+/// A port that never has anything to do by itself.
+#[derive(Debug)]
+pub struct Idle;
+
+impl Work for Idle {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn work(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Runs the board `name` with `iut` until its runner goes. `package` is the crate of the board.
+pub fn run<I: Iut + 'static>(package: &'static str, iut: &'static I, work: &dyn Work) -> ExitCode {
+    let args = args::parse(package);
+    match serve(args, iut, work) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{package}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve<I: Iut + 'static>(args: args::Args, iut: &'static I, work: &dyn Work) -> io::Result<()> {
+    static COUNTERS: Counters = Counters::new();
+    parent::die_with_it()?;
+    // First of all, so that the runner can connect while the rest is made ready.
+    let listener = Listener::bind(&args.link)?;
+    let identity = Identity {
+        board: args.name.leak(),
+        build_id: build_id::own().unwrap_or_default().leak(),
+        boot: clock::boot_number(),
+        beacon: None,
+        jitter_us: jitter::take_us,
+    };
+    let mut agent = Agent::new(iut, identity, &COUNTERS);
+    let mut link = listener.accept()?;
+    while link.is_up() {
+        let work_at = work.work();
+        link.read_into(&mut agent);
+        let agent_at = agent.poll(&mut link);
+        let until_us = [work_at, agent_at].into_iter().flatten().min();
+        link.wait(work.fd(), agent.has_output(), agent.room() > 0, until_us)?;
+    }
+    Ok(())
+}
