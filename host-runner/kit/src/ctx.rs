@@ -22,7 +22,7 @@ use crate::text;
 use crate::{Done, Dut, Stop, Trouble};
 
 /// How long fixtures wait for something the IUT should do, on the reference.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// All a running case has.
 #[derive(Debug)]
@@ -170,7 +170,7 @@ pub(crate) fn fixture_address(address: SocketAddress) -> Option<SocketAddr> {
 }
 
 /// An address of the host as one of the contract.
-pub(crate) fn iut_address(address: SocketAddr) -> SocketAddress {
+pub(crate) fn contract_address(address: SocketAddr) -> SocketAddress {
     let ip = match address.ip() {
         core::net::IpAddr::V4(ip) => nsapi::IpAddress::V4(ip.octets()),
         core::net::IpAddr::V6(ip) => nsapi::IpAddress::V6(ip.octets()),
@@ -180,17 +180,17 @@ pub(crate) fn iut_address(address: SocketAddr) -> SocketAddress {
 
 impl Ctx {
     /// A TCP socket object, not opened.
-    pub async fn unopened_tcp(&mut self) -> Result<Tcp, Stop> {
+    pub async fn unopened_tcp(&self) -> Result<Tcp, Stop> {
         Ok(Tcp(self.object(Kind::Tcp, false).await?))
     }
 
     /// An open TCP socket.
-    pub async fn tcp(&mut self) -> Result<Tcp, Stop> {
+    pub async fn tcp(&self) -> Result<Tcp, Stop> {
         Ok(Tcp(self.object(Kind::Tcp, true).await?))
     }
 
     /// A UDP socket object, not opened.
-    pub async fn unopened_udp(&mut self) -> Result<Udp, Stop> {
+    pub async fn unopened_udp(&self) -> Result<Udp, Stop> {
         Ok(Udp {
             socket: self.object(Kind::Udp, false).await?,
             port: 0,
@@ -198,7 +198,7 @@ impl Ctx {
     }
 
     /// An open UDP socket.
-    pub async fn udp(&mut self) -> Result<Udp, Stop> {
+    pub async fn udp(&self) -> Result<Udp, Stop> {
         Ok(Udp {
             socket: self.object(Kind::Udp, true).await?,
             port: 0,
@@ -206,7 +206,7 @@ impl Ctx {
     }
 
     /// An open UDP socket bound to a free port ([`Udp::port`]), so that the host can reach it.
-    pub async fn bound_udp(&mut self) -> Result<Udp, Stop> {
+    pub async fn bound_udp(&self) -> Result<Udp, Stop> {
         let mut udp = self.udp().await?;
         udp.port = self.free_port(Protocol::Udp)?;
         udp.bind_port(udp.port).await?.expect(Done)?;
@@ -214,17 +214,17 @@ impl Ctx {
     }
 
     /// A `TCPServer` object of the older API, not opened.
-    pub async fn unopened_server(&mut self) -> Result<Socket, Stop> {
+    pub async fn unopened_server(&self) -> Result<Socket, Stop> {
         self.object(Kind::TcpServer, false).await
     }
 
     /// An open `TCPServer` object of the older API.
-    pub async fn server(&mut self) -> Result<Socket, Stop> {
+    pub async fn server(&self) -> Result<Socket, Stop> {
         self.object(Kind::TcpServer, true).await
     }
 
     /// A listener of the IUT on a free port.
-    pub async fn listener(&mut self, backlog: i32) -> Result<Listener, Stop> {
+    pub async fn listener(&self, backlog: i32) -> Result<Listener, Stop> {
         let socket = self.object(Kind::Tcp, true).await?;
         let port = self.free_port(Protocol::Tcp)?;
         socket.bind_port(port).await?.expect(Done)?;
@@ -233,24 +233,24 @@ impl Ctx {
     }
 
     /// A TCP socket object; the answer of its opening is not judged (for cases about limits).
-    pub async fn try_tcp(&mut self) -> Result<(Tcp, Answered), Stop> {
+    pub async fn try_tcp(&self) -> Result<(Tcp, Answered), Stop> {
         let (socket, answer) = self.try_object(Kind::Tcp, true).await?;
         Ok((Tcp(socket), answer))
     }
 
     /// A UDP socket object; the answer of its opening is not judged (for cases about limits).
-    pub async fn try_udp(&mut self) -> Result<(Udp, Answered), Stop> {
+    pub async fn try_udp(&self) -> Result<(Udp, Answered), Stop> {
         let (socket, answer) = self.try_object(Kind::Udp, true).await?;
         Ok((Udp { socket, port: 0 }, answer))
     }
 
-    async fn object(&mut self, kind: Kind, open: bool) -> Result<Socket, Stop> {
+    async fn object(&self, kind: Kind, open: bool) -> Result<Socket, Stop> {
         let (socket, answer) = self.try_object(kind, open).await?;
         answer.expect(Done)?;
         Ok(socket)
     }
 
-    async fn try_object(&mut self, kind: Kind, open: bool) -> Result<(Socket, Answered), Stop> {
+    async fn try_object(&self, kind: Kind, open: bool) -> Result<(Socket, Answered), Stop> {
         let handle = self.state.dut.new_handle(kind);
         let answer = self
             .state
@@ -265,7 +265,7 @@ impl Ctx {
     }
 
     /// An event counter for [`Socket::sigio`], at zero.
-    pub fn counter(&mut self) -> Result<Counter, Stop> {
+    pub fn counter(&self) -> Result<Counter, Stop> {
         let Some(index) = self.state.dut.take_counter() else {
             return Err(
                 Trouble::CaseBug("all event counters of the agent are taken".into()).into(),
@@ -280,12 +280,12 @@ impl Ctx {
     }
 
     /// A port number that is free on the IUT's side, for a bind.
-    pub fn free_port(&mut self, protocol: Protocol) -> Result<u16, Stop> {
+    pub fn free_port(&self, protocol: Protocol) -> Result<u16, Stop> {
         Ok(self.state.free_port(protocol)?)
     }
 
     /// The IUT's own address.
-    pub async fn iut_address(&mut self) -> Result<SocketAddress, Stop> {
+    pub async fn iut_address(&self) -> Result<SocketAddress, Stop> {
         let answer = self.state.call(Op::InterfaceAddress).await?.expect(Done)?;
         answer.address().ok_or_else(|| {
             self.state
@@ -295,12 +295,12 @@ impl Ctx {
     }
 
     /// `SocketAddress::set_ip_address` of `text`.
-    pub async fn parse_address(&mut self, text: &str) -> Result<Answered, Trouble> {
+    pub async fn parse_address(&self, text: &str) -> Result<Answered, Trouble> {
         self.state.call(Op::ParseAddress { text }).await
     }
 
     /// `SocketAddress::get_ip_address` of `address`.
-    pub async fn format_address(&mut self, address: SocketAddress) -> Result<Answered, Trouble> {
+    pub async fn format_address(&self, address: SocketAddress) -> Result<Answered, Trouble> {
         self.state
             .call(Op::FormatAddress {
                 address: address.into(),
@@ -309,7 +309,7 @@ impl Ctx {
     }
 
     /// The interface's status as a number (contract §2).
-    pub async fn interface_status(&mut self) -> Result<Answered, Trouble> {
+    pub async fn interface_status(&self) -> Result<Answered, Trouble> {
         self.state.call(Op::InterfaceStatus).await
     }
 
@@ -327,7 +327,7 @@ impl Ctx {
 
     /// `len` bytes that differ from case to case and can be told from garbage.
     #[must_use]
-    pub fn data(&mut self, len: usize) -> Vec<u8> {
+    pub fn data(&self, len: usize) -> Vec<u8> {
         let mut data = vec![0; len];
         nsapi_protocol::pattern::Pattern::new(self.seed()).fill(0, &mut data);
         data
@@ -335,7 +335,7 @@ impl Ctx {
 
     /// A seed for a pattern; another one each time, the same ones in every run with the same `--seed`.
     #[must_use]
-    pub fn seed(&mut self) -> u32 {
+    pub fn seed(&self) -> u32 {
         let mut findings = self.state.findings();
         findings.seeds += 1;
         let seed = self.state.seed ^ self.state.seed >> 32;
@@ -343,25 +343,25 @@ impl Ctx {
     }
 
     /// Says that the same operation works where it must: from here on a violated SHOULD can be lenient.
-    pub fn positive_control(&mut self) {
+    pub fn positive_control(&self) {
         self.state.steps.say("positive control passed");
         self.state.findings().controlled = true;
     }
 
     /// Records a trait of the port.
-    pub fn note(&mut self, name: impl Into<String>, value: impl Into<String>) {
+    pub fn note(&self, name: impl Into<String>, value: impl Into<String>) {
         let (name, value) = (name.into(), value.into());
         self.state.steps.say(format!("noted: {name} = {value}"));
         self.state.findings().traits.push((name, value));
     }
 
     /// Says that an allowed alternative was used, and why it is allowed.
-    pub fn lenient(&mut self, reason: impl Into<String>) {
+    pub fn lenient(&self, reason: impl Into<String>) {
         self.state.lenient(reason.into());
     }
 
     /// A line for the narration.
-    pub fn say(&mut self, line: impl Into<String>) {
+    pub fn say(&self, line: impl Into<String>) {
         self.state.steps.say(line);
     }
 
