@@ -115,6 +115,23 @@ pub enum BoardError {
     },
 }
 
+impl BoardError {
+    /// One word for summaries: `infra(lock)` and the like.
+    #[must_use]
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Locked { .. } => "lock",
+            Self::NoLink { .. } | Self::Link { .. } => "link",
+            Self::NoLan { .. } => "lan",
+            Self::Build { .. } => "build",
+            Self::Image { .. } => "image",
+            Self::QemuMissing | Self::Qemu { .. } => "qemu",
+            Self::Spawn { .. } | Self::Gone { .. } | Self::Late { .. } => "start",
+            Self::File { .. } => "file",
+        }
+    }
+}
+
 /// Puts a path to an I/O error.
 pub(super) fn at(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> BoardError {
     let path = path.into();

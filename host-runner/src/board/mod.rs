@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 pub use error::BoardError;
 pub use firmware::{Image, prepare};
+pub use process::Ended;
 
 use self::error::at;
 use self::lock::BoardLock;
@@ -57,7 +58,6 @@ pub struct RunningBoard {
     evidence: PathBuf,
     machine: Option<Process>,
     monitor: Arc<Monitor>,
-    starts: u32,
     channel: Option<Box<dyn Channel>>,
     started_in: Duration,
     // In this order: the directory is removed before the lock is freed.
@@ -89,7 +89,6 @@ pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard
         evidence: options.evidence.clone(),
         machine: None,
         monitor,
-        starts: 0,
         channel: None,
         started_in: Duration::ZERO,
         run_dir,
@@ -157,20 +156,23 @@ impl RunningBoard {
         self.boot().await
     }
 
-    /// How it ended, in words, if it has ended by itself.
+    /// How it ended, if it has ended by itself.
     #[must_use]
-    pub fn died(&self) -> Option<String> {
+    pub fn died(&self) -> Option<Ended> {
         self.machine.as_ref().and_then(Process::ended)
     }
 
-    /// Resolves within milliseconds after the board's process ends, to exit status and last words. Belongs
+    /// Resolves within milliseconds after the board's process ends, to how it ended. Belongs
     /// to the process that runs now: ask again after a restart.
-    pub fn gone(&self) -> impl Future<Output = String> + Send + 'static + use<> {
+    pub fn gone(&self) -> impl Future<Output = Ended> + Send + 'static + use<> {
         let gone = self.machine.as_ref().map(Process::gone);
         async move {
             match gone {
                 Some(gone) => gone.await,
-                None => "it is not running".into(),
+                None => Ended {
+                    how: "it is not running".into(),
+                    crashed: false,
+                },
             }
         }
     }
@@ -189,7 +191,7 @@ impl RunningBoard {
     pub fn evidence_files(&self) -> Vec<(&'static str, PathBuf)> {
         let files = match self.board.kind {
             BoardKind::Native => vec![("target log", self.evidence.join("target.log"))],
-            BoardKind::Qemu { .. } => qemu::evidence_files(&self.evidence, self.starts),
+            BoardKind::Qemu { .. } => qemu::evidence_files(&self.evidence),
         };
         files
             .into_iter()
@@ -212,7 +214,6 @@ impl RunningBoard {
 
     async fn boot(&mut self) -> Result<Box<dyn Channel>, BoardError> {
         let began = Instant::now();
-        self.starts += 1;
         let name = &self.board.name;
         let (process, channel): (Process, Box<dyn Channel>) = match &self.board.kind {
             BoardKind::Native => {
@@ -222,15 +223,8 @@ impl RunningBoard {
                 (process, Box::new(stream))
             }
             BoardKind::Qemu { machine } => {
-                let (process, serial) = qemu::start(
-                    name,
-                    machine,
-                    &self.image,
-                    &self.evidence,
-                    self.starts,
-                    &self.monitor,
-                )
-                .await?;
+                let (process, serial) =
+                    qemu::start(name, machine, &self.image, &self.evidence, &self.monitor).await?;
                 (process, Box::new(serial))
             }
         };

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::time::Instant;
 
 use super::error::at;
-use super::process::Process;
+use super::process::{Blame, Process};
 use super::{BoardError, Image};
 use crate::link;
 
@@ -39,7 +39,7 @@ pub(super) async fn start(
         .stdin(Stdio::null())
         .stdout(Stdio::from(sink))
         .stderr(Stdio::from(second));
-    let process = Process::spawn(board, command, log.into())
+    let process = Process::spawn("the agent", command, log.into(), Blame::Process)
         .await
         .map_err(|source| BoardError::Spawn {
             program: image.elf.display().to_string(),
@@ -47,7 +47,7 @@ pub(super) async fn start(
         })?;
     let connected = tokio::select! {
         connected = link::unix::connect(&socket, Instant::now() + PATIENCE) => connected,
-        how = process.gone() => return Err(BoardError::Gone { board: board.into(), how }),
+        ended = process.gone() => return Err(BoardError::Gone { board: board.into(), how: ended.how }),
     };
     match connected {
         Some(stream) => Ok((process, stream)),

@@ -28,17 +28,43 @@ use super::firmware::tail;
 /// What is shown of the log of a process that ended.
 const LAST_WORDS: usize = 600;
 
+/// How a board ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Exit status and last words.
+    pub how: String,
+    /// What ran on the board did it: a fault, a panic, a lockup.
+    pub crashed: bool,
+}
+
+/// What tells a crash of what runs on the board from the end of what runs the board.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Blame {
+    /// The process is the board: a fatal signal or the status of a panic.
+    Process,
+    /// The process runs the board, and says this when its core has crashed.
+    Words(&'static str),
+}
+
+/// Status of a Rust program whose main thread has panicked.
+const PANICKED: i32 = 101;
+
 /// A running child.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Arc<Mutex<Child>>,
     pidfd: Arc<AsyncFd<OwnedFd>>,
-    ended: watch::Receiver<Option<String>>,
+    ended: watch::Receiver<Option<Ended>>,
 }
 
 impl Process {
     /// Spawns `command`; `log` is the file its last words are taken from.
-    pub(super) async fn spawn(name: &str, mut command: Command, log: PathBuf) -> io::Result<Self> {
+    pub(super) async fn spawn(
+        name: &'static str,
+        mut command: Command,
+        log: PathBuf,
+        blame: Blame,
+    ) -> io::Result<Self> {
         // A group of its own: Ctrl-C on the terminal is for the runner, which stops the board in order.
         command.process_group(0);
         let runner = rustix::process::getpid();
@@ -61,13 +87,21 @@ impl Process {
         let pidfd = Arc::new(pidfd);
         let child = Arc::new(Mutex::new(child));
         let (tell, ended) = watch::channel(None);
-        tokio::spawn(report_end(
-            name.to_owned(),
-            Arc::clone(&child),
-            Arc::clone(&pidfd),
-            log,
-            tell,
-        ));
+        let (watched, readable) = (Arc::clone(&child), Arc::clone(&pidfd));
+        tokio::spawn(async move {
+            let _ = readable.readable().await;
+            let status = watched
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .wait();
+            let said = std::fs::read(log).unwrap_or_default();
+            let _ = tell.send(Some(describe(
+                name,
+                status,
+                &String::from_utf8_lossy(&said),
+                blame,
+            )));
+        });
         Ok(Self {
             child,
             pidfd,
@@ -76,18 +110,23 @@ impl Process {
     }
 
     /// How it ended, in words, if it has.
-    pub(super) fn ended(&self) -> Option<String> {
+    pub(super) fn ended(&self) -> Option<Ended> {
         self.ended.borrow().clone()
     }
 
     /// Resolves when it has ended, to how.
-    pub(super) fn gone(&self) -> impl Future<Output = String> + Send + 'static + use<> {
+    pub(super) fn gone(&self) -> impl Future<Output = Ended> + Send + 'static + use<> {
         let mut ended = self.ended.clone();
         async move {
-            match ended.wait_for(Option::is_some).await {
-                Ok(how) => how.clone().unwrap_or_default(),
-                Err(_) => "it was stopped".into(),
-            }
+            let ended = ended
+                .wait_for(Option::is_some)
+                .await
+                .ok()
+                .and_then(|ended| ended.clone());
+            ended.unwrap_or_else(|| Ended {
+                how: "it was stopped".into(),
+                crashed: false,
+            })
         }
     }
 
@@ -107,27 +146,37 @@ impl Drop for Process {
     }
 }
 
-async fn report_end(
-    name: String,
-    child: Arc<Mutex<Child>>,
-    pidfd: Arc<AsyncFd<OwnedFd>>,
-    log: PathBuf,
-    tell: watch::Sender<Option<String>>,
-) {
-    let _ = pidfd.readable().await;
-    let status = child.lock().unwrap_or_else(PoisonError::into_inner).wait();
+fn describe(name: &str, status: io::Result<ExitStatus>, said: &str, blame: Blame) -> Ended {
+    let crashed = match (blame, &status) {
+        (Blame::Words(words), _) => said.contains(words),
+        (Blame::Process, Ok(status)) => {
+            status.code() == Some(PANICKED) || status.signal().is_some_and(is_fault)
+        }
+        (Blame::Process, Err(_)) => false,
+    };
     let mut how = match status {
         Ok(status) => format!("{name} {}", in_words(status)),
         Err(error) => format!("{name} ended, nobody knows how: {error}"),
     };
-    let said = std::fs::read(log).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    let last = tail(&said, LAST_WORDS);
+    let last = tail(said, LAST_WORDS);
     if !last.is_empty() {
         how.push_str("; its last words:\n");
         how.push_str(last);
     }
-    let _ = tell.send(Some(how));
+    Ended { how, crashed }
+}
+
+fn is_fault(signal: i32) -> bool {
+    let faults = [
+        Signal::ABORT,
+        Signal::BUS,
+        Signal::FPE,
+        Signal::ILL,
+        Signal::SEGV,
+        Signal::SYS,
+        Signal::TRAP,
+    ];
+    faults.map(Signal::as_raw).contains(&signal)
 }
 
 fn in_words(status: ExitStatus) -> String {

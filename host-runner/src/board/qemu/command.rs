@@ -23,18 +23,38 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn of(evidence: &Path, attempt: u32) -> Self {
-        let frames = if attempt <= 1 {
-            "lan.pcap".into()
-        } else {
-            format!("lan-{attempt}.pcap")
-        };
+    /// For a start whose evidence goes to this directory; nothing of an earlier one is overwritten.
+    pub(super) fn next(evidence: &Path) -> Self {
+        let frames = (1..)
+            .map(|start| frames(evidence, start))
+            .find(|path| !path.exists());
         Self {
             output: evidence.join("qemu.log"),
             target_log: evidence.join("target.log"),
-            frames: evidence.join(frames),
+            frames: frames.unwrap_or_else(|| evidence.join("lan.pcap")),
         }
     }
+
+    /// Label and path of everything that all starts have written.
+    pub(super) fn written(evidence: &Path) -> Vec<(&'static str, PathBuf)> {
+        let logs = [("target log", "target.log"), ("QEMU's output", "qemu.log")];
+        let mut files: Vec<_> = logs
+            .map(|(label, name)| (label, evidence.join(name)))
+            .into();
+        let captures = (1..)
+            .map(|start| frames(evidence, start))
+            .take_while(|path| path.exists());
+        files.extend(captures.map(|path| ("frames on the lan", path)));
+        files
+    }
+}
+
+fn frames(evidence: &Path, start: u32) -> PathBuf {
+    evidence.join(if start == 1 {
+        "lan.pcap".into()
+    } else {
+        format!("lan-{start}.pcap")
+    })
 }
 
 /// The command; its standard input is the socket of the monitor.
@@ -94,11 +114,12 @@ mod tests {
 
     #[test]
     fn keeps_commas_of_paths_out_of_the_options() {
-        let command = line(
-            "mps2-an385",
-            Path::new("a.elf"),
-            &Files::of(Path::new("/x,y"), 2),
-        );
+        let files = Files {
+            output: "/x,y/qemu.log".into(),
+            target_log: "/x,y/target.log".into(),
+            frames: "/x,y/lan.pcap".into(),
+        };
+        let command = line("mps2-an385", Path::new("a.elf"), &files);
         let arguments: Vec<_> = command
             .get_args()
             .map(|argument| argument.to_string_lossy())
@@ -112,8 +133,26 @@ mod tests {
         assert!(
             arguments
                 .iter()
-                .any(|argument| argument.ends_with("file=/x,,y/lan-2.pcap")),
+                .any(|argument| argument.ends_with("file=/x,,y/lan.pcap")),
             "{arguments:?}"
+        );
+    }
+
+    #[test]
+    fn keeps_the_captures_of_earlier_starts() {
+        let evidence = tempfile::tempdir().expect("a directory");
+        let first = Files::next(evidence.path()).frames;
+        std::fs::write(&first, "").expect("a file");
+        let second = Files::next(evidence.path()).frames;
+        std::fs::write(&second, "").expect("a file");
+        assert_ne!(first, second);
+        let written: Vec<_> = Files::written(evidence.path())
+            .into_iter()
+            .map(|(_, path)| path)
+            .collect();
+        assert!(
+            written.contains(&first) && written.contains(&second),
+            "{written:?}"
         );
     }
 }

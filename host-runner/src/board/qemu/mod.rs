@@ -19,7 +19,7 @@ pub(crate) use qmp::{Qmp, QmpError};
 
 use self::command::Files;
 use super::error::at;
-use super::process::Process;
+use super::process::{Blame, Process};
 use super::{BoardError, Image};
 use crate::link;
 
@@ -28,6 +28,9 @@ pub(crate) const NETDEV: &str = "n0";
 
 /// What a pseudo-terminal does with a baud rate is nothing; a USB adapter would want one.
 const BAUD: u32 = 115_200;
+
+/// What QEMU says when the guest's core locks up, before it ends itself.
+const LOCKUP: &str = "fatal: Lockup";
 
 /// The monitor of the QEMU that runs now, shared with the lan; changes with every restart.
 #[derive(Debug, Default)]
@@ -49,16 +52,15 @@ impl Monitor {
     }
 }
 
-/// Starts QEMU, opens the link and lets the guest go. `attempt` counts the starts from 1.
+/// Starts QEMU, opens the link and lets the guest go.
 pub(super) async fn start(
     board: &str,
     machine: &str,
     image: &Image,
     evidence: &Path,
-    attempt: u32,
     monitor: &Arc<Monitor>,
 ) -> Result<(Process, SerialStream), BoardError> {
-    let files = Files::of(evidence, attempt);
+    let files = Files::next(evidence);
     let log = File::options()
         .create(true)
         .append(true)
@@ -75,7 +77,7 @@ pub(super) async fn start(
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::from(log))
         .stderr(Stdio::from(second));
-    let process = Process::spawn("QEMU", command, files.output.clone())
+    let process = Process::spawn("QEMU", command, files.output.clone(), Blame::Words(LOCKUP))
         .await
         .map_err(|source| {
             if source.kind() == std::io::ErrorKind::NotFound {
@@ -87,24 +89,19 @@ pub(super) async fn start(
     let serial = tokio::select! {
         // Its own words say more than the closed monitor.
         biased;
-        how = process.gone() => return Err(BoardError::Gone { board: board.into(), how }),
+        ended = process.gone() => return Err(BoardError::Gone { board: board.into(), how: ended.how }),
         serial = let_go(board, &mut qmp) => serial,
     };
     let serial = match serial {
         Ok(serial) => serial,
         Err(error) => {
-            // The monitor closes a moment before the process ends.
-            let grace = tokio::time::timeout(super::STOP_PATIENCE, process.gone());
-            return match (&error, matches!(error, BoardError::Gone { .. })) {
-                (_, true) => match grace.await {
-                    Ok(how) => Err(BoardError::Gone {
-                        board: board.into(),
-                        how,
-                    }),
-                    Err(_) => Err(error),
-                },
-                _ => Err(error),
-            };
+            if let BoardError::Gone { board, how } = error {
+                // The monitor closes a moment before the process ends.
+                let ended = tokio::time::timeout(super::STOP_PATIENCE, process.gone()).await;
+                let how = ended.map_or(how, |ended| ended.how);
+                return Err(BoardError::Gone { board, how });
+            }
+            return Err(error);
         }
     };
     let mut current = monitor.current().await;
@@ -160,15 +157,7 @@ fn pseudo_terminal(devices: &Value) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// Labels and paths of what QEMU has written so far.
-pub(super) fn evidence_files(evidence: &Path, attempts: u32) -> Vec<(&'static str, PathBuf)> {
-    let first = Files::of(evidence, 1);
-    let mut files = vec![
-        ("target log", first.target_log),
-        ("QEMU's output", first.output),
-    ];
-    files.extend(
-        (1..=attempts).map(|attempt| ("frames on the lan", Files::of(evidence, attempt).frames)),
-    );
-    files
+/// Label and path of everything that QEMU has written.
+pub(super) fn evidence_files(evidence: &Path) -> Vec<(&'static str, PathBuf)> {
+    Files::written(evidence)
 }
