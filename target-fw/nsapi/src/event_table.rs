@@ -77,7 +77,8 @@ impl Entry {
                     return None;
                 }
                 Some(_) => {}
-                None => free = Some(place),
+                None if free.is_none() => free = Some(place),
+                None => {}
             }
         }
         if let Some(place) = free {

@@ -17,6 +17,8 @@
 mod datagram;
 mod slot;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 use core::cell::RefCell;
