@@ -3,16 +3,17 @@
 use core::task::Poll;
 
 use crate::interface::NetworkInterface;
-use crate::iut::{OpenOn, SocketKind};
+use crate::iut::{LegacyCalls, OpenOn, SocketKind};
 use crate::{
-    Call, Callback, Clock, Iut, NetworkStack, Result, SocketAddress, SocketId, Sockets, Statement,
+    Call, Callback, Capability, Clock, Iut, NetworkStack, Result, SocketAddress, SocketId, Sockets,
+    Statement,
 };
 
 /// An IUT made of a [`NetworkStack`] under [`Sockets`], its interface and what it claims.
 pub struct AtStackLevel<S: 'static, C: 'static, const N: usize> {
     pub(crate) sockets: &'static Sockets<S, C, N>,
     interface: &'static dyn NetworkInterface,
-    pub(crate) statement: Statement,
+    statement: Statement,
 }
 
 impl<S: NetworkStack, C: Clock, const N: usize> AtStackLevel<S, C, N> {
@@ -157,5 +158,12 @@ impl<S: NetworkStack, C: Clock, const N: usize> Iut for AtStackLevel<S, C, N> {
 
     fn interface(&self) -> &dyn NetworkInterface {
         self.interface
+    }
+
+    fn legacy(&self) -> Option<&dyn LegacyCalls> {
+        self.statement
+            .capabilities
+            .has(Capability::Legacy)
+            .then_some(self)
     }
 }

@@ -46,6 +46,11 @@ pub trait NetworkInterface {
         Err(Error::UNSUPPORTED)
     }
 
+    /// Own link-local IPv6 address (port 0).
+    fn get_ipv6_link_local_address(&self) -> Result<SocketAddress> {
+        Err(Error::UNSUPPORTED)
+    }
+
     /// Network mask.
     fn get_netmask(&self) -> Result<SocketAddress> {
         Err(Error::UNSUPPORTED)
@@ -60,6 +65,37 @@ pub trait NetworkInterface {
     fn get_mac_address(&self) -> Option<[u8; 6]> {
         None
     }
+
+    /// Changes the hardware address; before connect only, `BUSY` afterwards.
+    fn set_mac_address(&self, mac: [u8; 6]) -> Result<()> {
+        let _ = mac;
+        Err(Error::UNSUPPORTED)
+    }
+
+    /// The host name that is reported to the network.
+    fn get_hostname(&self) -> Option<&str> {
+        None
+    }
+
+    /// Changes the host name (at most 63 bytes); before connect only, `BUSY` afterwards.
+    fn set_hostname(&self, name: &str) -> Result<()> {
+        let _ = name;
+        Err(Error::UNSUPPORTED)
+    }
+
+    /// The interface's own name, at most 6 bytes; `None` before connect.
+    fn get_interface_name(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether connect and disconnect wait until they are done. Has nothing to do with the mode of sockets.
+    fn set_blocking(&self, blocking: bool) -> Result<()> {
+        let _ = blocking;
+        Err(Error::UNSUPPORTED)
+    }
+
+    /// Makes it the interface that is used where none is named.
+    fn set_as_default(&self) {}
 
     /// Static configuration; turns DHCP off. Takes effect at the next connect.
     fn set_network(
@@ -79,5 +115,42 @@ pub trait NetworkInterface {
         } else {
             Err(Error::UNSUPPORTED)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bare;
+
+    impl NetworkInterface for Bare {
+        fn connect(&self) -> Result<()> {
+            Ok(())
+        }
+
+        fn disconnect(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_base_class() {
+        let unsupported = Err(Error::UNSUPPORTED);
+        let address = SocketAddress::default();
+        assert_eq!(Bare.status(), Err(Error::UNSUPPORTED));
+        assert_eq!(Bare.get_ip_address(), Err(Error::UNSUPPORTED));
+        assert_eq!(Bare.get_ipv6_link_local_address(), Err(Error::UNSUPPORTED));
+        assert_eq!(Bare.get_netmask(), Err(Error::UNSUPPORTED));
+        assert_eq!(Bare.get_gateway(), Err(Error::UNSUPPORTED));
+        assert_eq!(Bare.get_mac_address(), None);
+        assert_eq!(Bare.set_mac_address([0; 6]), unsupported);
+        assert_eq!(Bare.get_hostname(), None);
+        assert_eq!(Bare.set_hostname("name"), unsupported);
+        assert_eq!(Bare.get_interface_name(), None);
+        assert_eq!(Bare.set_network(&address, &address, &address), unsupported);
+        assert_eq!(Bare.set_dhcp(true), Ok(()));
+        assert_eq!(Bare.set_dhcp(false), unsupported);
+        assert_eq!(Bare.set_blocking(false), unsupported);
     }
 }

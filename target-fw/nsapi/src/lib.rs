@@ -27,8 +27,10 @@ pub mod event;
 mod event_table;
 pub mod interface;
 pub mod iut;
+pub mod legacy;
 pub mod nidd;
 pub mod option;
+pub mod socket;
 pub mod sockets;
 pub mod stack;
 
@@ -39,5 +41,6 @@ pub use error::{Error, Result, strerror};
 pub use event::{Callback, Clock, EventSink};
 pub use event_table::EventTable;
 pub use iut::{Call, Iut, SocketId, Statement};
+pub use socket::{Socket, TcpSocket, UdpSocket};
 pub use sockets::Sockets;
 pub use stack::{NetworkStack, Protocol, StackHandle};

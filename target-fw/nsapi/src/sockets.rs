@@ -18,7 +18,7 @@ mod datagram;
 mod slot;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wait;
 
 use core::cell::RefCell;
@@ -316,11 +316,17 @@ impl<S: NetworkStack, C: Clock, const N: usize> Sockets<S, C, N> {
     }
 
     /// What the object speaks; `NO_SOCKET` when there is no such object.
-    fn protocol(&self, id: SocketId) -> Result<Protocol> {
+    pub(crate) fn protocol(&self, id: SocketId) -> Result<Protocol> {
         self.slot(id, |slot| slot.kind)
             .flatten()
             .map(SocketKind::protocol)
             .ok_or(Error::NO_SOCKET)
+    }
+
+    /// Whether the object is open.
+    pub(crate) fn is_open(&self, id: SocketId) -> bool {
+        self.slot(id, |slot| matches!(slot.state, State::Open(_)))
+            .unwrap_or(false)
     }
 
     /// The remembered peer, set or not, open or not.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::Sockets;
-use super::slot::Slot;
+use super::slot::{Slot, State};
 use super::wait::Turn;
 
 impl<S: NetworkStack, C: Clock, const N: usize> Sockets<S, C, N> {
@@ -218,13 +218,63 @@ impl<S: NetworkStack, C: Clock, const N: usize> Sockets<S, C, N> {
         }
     }
 
-    /// Makes an unopened object the owner of an accepted connection.
-    pub(super) fn adopt(&self, id: SocketId, handle: StackHandle, peer: SocketAddress) {
+    /// `TCPServer::accept` of the older API: the connection lands in the TCP object `into`, which is closed
+    /// first if it is open; its mode and callback stay. `PARAMETER` if `into` is no such object.
+    pub fn poll_accept_into(
+        &self,
+        id: SocketId,
+        call: &mut Call,
+        into: SocketId,
+    ) -> Poll<Result<SocketAddress>> {
+        if let Err(error) = self.stream_only(id) {
+            return Poll::Ready(Err(error));
+        }
+        match self.turn(id, call) {
+            Turn::Ask(handle) => {
+                let answer = self.accept_into_known(id, handle, into);
+                self.settle(id, call, answer)
+            }
+            Turn::Wait => Poll::Pending,
+            Turn::Over(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn accept_into_known(
+        &self,
+        listener: SocketId,
+        handle: StackHandle,
+        into: SocketId,
+    ) -> Result<SocketAddress> {
+        if into == listener || self.protocol(into) != Ok(Protocol::Tcp) {
+            return Err(Error::PARAMETER);
+        }
+        let (handle, peer) = self.stack.socket_accept(handle)?;
+        // Calls blocked in the old connection leave with NO_SOCKET in their own time.
+        let _ = self.close_stack(into, &mut Call::new());
+        if self.adopt(into, handle, peer) {
+            Ok(peer)
+        } else {
+            Err(Error::BUSY)
+        }
+    }
+
+    /// Makes an unopened object the owner of an accepted connection. If another thread has taken the object
+    /// away or opened it meanwhile, closes the connection.
+    fn adopt(&self, id: SocketId, handle: StackHandle, peer: SocketAddress) -> bool {
         self.stack
             .socket_attach(handle, Some(self.events.callback(id)));
-        self.slot(id, |slot| {
-            slot.set_open(handle);
-            slot.peer = peer;
+        let adopted = self.slot(id, |slot| {
+            let free = slot.state == State::Unopened;
+            if free {
+                slot.set_open(handle);
+                slot.peer = peer;
+            }
+            free
         });
+        if adopted != Some(true) {
+            self.stack.socket_attach(handle, None);
+            let _ = self.stack.socket_close(handle);
+        }
+        adopted == Some(true)
     }
 }

@@ -221,3 +221,55 @@ fn what_is_kept_over_close_and_open() {
         Err(Error::WOULD_BLOCK)
     );
 }
+
+#[test]
+fn close_waits_for_a_call_inside_the_stack() {
+    let bench = Bench::new();
+    let id = bench.opened(Tcp);
+    let (sockets, script) = (bench.sockets, bench.script);
+    *script.meanwhile.borrow_mut() = Some(Box::new(move || {
+        let (counter, waker) = Counter::waker();
+        let mut closing = Call {
+            waker: Some(waker),
+            ..Call::new()
+        };
+        assert!(sockets.poll_close(id, &mut closing).is_pending());
+        assert_eq!(
+            script.asked("close"),
+            0,
+            "the stack might give the handle to somebody else"
+        );
+        assert_eq!((counter.count(), closing.wake_at_us()), (1, Some(0)));
+    }));
+    script.recv.then(Ok(b"a".to_vec()));
+    assert_eq!(
+        now(sockets.poll_recv(id, &mut Call::new(), &mut [0; 1])),
+        Ok(1)
+    );
+    assert_eq!(bench.close(id), Ok(()));
+}
+
+#[test]
+fn an_object_destructed_during_a_call_is_buried_after_it() {
+    let bench = Bench::new();
+    let id = bench.opened(Tcp);
+    let (sockets, script) = (bench.sockets, bench.script);
+    let sink = Counter::sink();
+    sockets.sigio(id, Some(sink.callback()));
+    *script.meanwhile.borrow_mut() = Some(Box::new(move || {
+        sockets.socket_delete(id);
+        assert_eq!(script.asked("close"), 0);
+        assert_ne!(
+            sockets.socket_new(Tcp).unwrap().index,
+            id.index,
+            "still in use"
+        );
+        assert_eq!(sockets.bind(id, &PEER), Err(Error::NO_SOCKET));
+    }));
+    assert_eq!(
+        now(sockets.poll_recv(id, &mut Call::new(), &mut [0; 1])),
+        Err(Error::NO_SOCKET)
+    );
+    assert_eq!((script.asked("close"), sink.count()), (1, 1));
+    assert_eq!(bench.unopened(Tcp).index, id.index);
+}

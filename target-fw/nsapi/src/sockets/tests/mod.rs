@@ -48,6 +48,8 @@ pub(crate) struct Script {
     /// Raise an event inside this many of the next receive operations.
     pub(crate) events_inside: Cell<usize>,
     pub(crate) backlog: Cell<usize>,
+    /// What another thread does during the next receive operation.
+    pub(crate) meanwhile: RefCell<Option<Box<dyn FnOnce()>>>,
 }
 
 /// A queue of answers.
@@ -102,6 +104,9 @@ impl Script {
     }
 
     fn inside(&self, handle: StackHandle) {
+        if let Some(happen) = self.meanwhile.take() {
+            happen();
+        }
         if let Some(left) = self.events_inside.get().checked_sub(1) {
             self.events_inside.set(left);
             self.event(handle.0);
