@@ -108,18 +108,20 @@ impl<I: Iut + ?Sized + 'static> Agent<I> {
             }
         }
         core.outbox.drain(link);
+        let now_us = core.work.iut.now_us();
         if more {
-            core.promised_us = None;
-            return Some(core.work.iut.now_us());
+            return Some(now_us);
         }
-        core.promised_us = core
+        let wake_at_us = core
             .work
             .lanes
             .iter()
             .flatten()
             .filter_map(Lane::wake_at_us)
             .min();
-        core.promised_us
+        // What is due at once is no plan that the board could be late for.
+        core.promised_us = wake_at_us.filter(|&at_us| at_us > now_us);
+        wake_at_us
     }
 
     /// Sends a line for the log, cut to 240 bytes. It is dropped when there is no room for it.

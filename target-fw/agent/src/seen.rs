@@ -23,11 +23,7 @@ impl Seen {
 
     pub(crate) fn contains(&self, id: u16) -> bool {
         self.newest.wrapping_sub(id) < SPAN
-            && self
-                .bits
-                .iter()
-                .nth(word(id))
-                .is_some_and(|w| w & bit(id) != 0)
+            && self.bits.get(word(id)).is_some_and(|w| w & bit(id) != 0)
     }
 
     pub(crate) fn insert(&mut self, id: u16) {

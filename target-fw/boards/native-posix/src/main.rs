@@ -1,3 +1,66 @@
-//! Being written.
+//! Board: a process of this machine with the host kernel's sockets, on loopback.
+#![forbid(unsafe_code)]
 
-fn main() {}
+use std::net::Ipv4Addr;
+use std::os::fd::BorrowedFd;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use native_board::{Work, now_us, run};
+use nsapi::{AtStackLevel, Clock, EventTable, Sockets};
+use nsapi_posix::{Interface, Posix, statement};
+
+/// Own address.
+const OWN: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// Socket objects: some more than the port has sockets, so that accept never lacks one.
+const OBJECTS: usize = 24;
+
+static EVENTS: EventTable<OBJECTS> = EventTable::new();
+
+fn main() -> ExitCode {
+    let posix = match Posix::new(OWN) {
+        Ok(posix) => posix,
+        Err(error) => {
+            eprintln!("{}: no epoll descriptor: {error}", env!("CARGO_PKG_NAME"));
+            return ExitCode::FAILURE;
+        }
+    };
+    // They live as long as the process.
+    let sockets: &'static Sockets<_, _, OBJECTS> =
+        Box::leak(Box::new(Sockets::new(posix, Monotonic, &EVENTS)));
+    let interface = Box::leak(Box::new(Interface::new(OWN)));
+    let iut = Box::leak(Box::new(AtStackLevel::new(sockets, interface, statement())));
+    run(env!("CARGO_PKG_NAME"), iut, &PosixWork(sockets.stack()))
+}
+
+/// The board's clock.
+struct Monotonic;
+
+impl Clock for Monotonic {
+    fn now_us(&self) -> u64 {
+        now_us()
+    }
+
+    fn idle(&self, _: Option<u64>) {
+        // Nobody blocks here: the agent polls.
+        std::thread::yield_now();
+    }
+}
+
+/// The stack's part of the loop.
+struct PosixWork(&'static Posix);
+
+impl Work for PosixWork {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.fd())
+    }
+
+    fn work(&self) -> Option<u64> {
+        let next = self.0.work()?;
+        let left = next.saturating_duration_since(Instant::now());
+        // Rounded up, so that it is over when the loop looks again.
+        let left_us = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
+        Some(now_us().saturating_add(left_us).saturating_add(1))
+    }
+}
