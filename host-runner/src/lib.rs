@@ -2,12 +2,17 @@
 //!
 //! [`inventory`] knows which boards there are, [`board`] starts one, [`link`] is the bytes to its agent and
 //! [`lan`] what carries its frames. None of these knows a case or a verdict. [`plan`] decides what runs,
-//! [`engine`] runs and judges it, [`event`] is what it says about it.
+//! [`engine`] runs and judges it, [`event`] is what it says about it,
+//! [`report`] what people and machines get to see of that; [`cli`] is the
+//! command line.
 
 pub mod board;
+pub mod cli;
 pub mod engine;
 pub mod event;
 pub mod inventory;
 pub mod lan;
 pub mod link;
 pub mod plan;
+pub mod report;
+pub mod requirements;

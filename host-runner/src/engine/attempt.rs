@@ -1,10 +1,6 @@
 //! One attempt of a case after the other, until it has its verdict.
 
-use core::future::{Future, poll_fn};
-use core::pin::pin;
 use core::time::Duration;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use hil_kit::{Case, Observation, Stop as CaseStop, Trouble};
 
 use super::deviations::Listed;
@@ -92,6 +88,11 @@ impl Attempts {
             }
             gone => gone,
         };
+        let beacon = match rebooted(&observation) {
+            true => session.beacon().await,
+            false => None,
+        };
+        let gone = beacon.map(|how| Gone { crashed: true, how }).or(gone);
         let (judgement, after) = match gone {
             Some(Gone { crashed: true, how }) => (
                 crashed(&how, self.case.level, &observation, listed),
@@ -166,41 +167,26 @@ impl Attempts {
     }
 }
 
-/// Runs the case with a limit behind the kit's own, and turns a panic of the case into trouble of the rig.
+/// Runs the case with a limit behind the kit's own deadlines, which come first.
 async fn guarded(case: &'static Case, one: RunOne, session: &mut dyn Session) -> Observation {
     let limit = backstop(case, one);
-    let mut running = pin!(session.run(case, one));
-    let caught = poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context))) {
-            Ok(polled) => polled,
-            Err(panic) => core::task::Poll::Ready(nothing_seen(Trouble::Fixture {
-                fixture: "case",
-                problem: panic_text(&*panic),
-            })),
-        }
-    });
-    match tokio::time::timeout(limit, caught).await {
+    match tokio::time::timeout(limit, session.run(case, one)).await {
         Ok(observation) => observation,
-        Err(_) => {
-            let mut observation = nothing_seen(Trouble::Fixture {
-                fixture: "case",
-                problem: format!(
-                    "it did not end within {} ms, twice its deadline and more",
-                    limit.as_millis()
-                ),
-            });
-            observation.elapsed = limit;
-            observation
-        }
+        Err(_) => Observation {
+            elapsed: limit,
+            ..nothing_seen(Trouble::Overdue {
+                waited_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+                last_step: "unknown: the kit did not end it".into(),
+            })
+        },
     }
 }
 
-fn panic_text(panic: &(dyn core::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", text.unwrap_or("without a message"))
+const fn rebooted(observation: &Observation) -> bool {
+    matches!(
+        observation.outcome,
+        Err(CaseStop::Trouble(Trouble::Rebooted { .. }))
+    )
 }
 
 const fn link_died(observation: &Observation) -> bool {

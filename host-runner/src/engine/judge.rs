@@ -256,6 +256,8 @@ fn troubled(
         Trouble::Rejected { .. } => infra("rejected"),
         Trouble::Fixture { .. } => infra("fixture"),
         Trouble::Lan(_) => infra("lan"),
+        Trouble::CaseBug(_) => infra("case-bug"),
+        Trouble::Overdue { .. } => infra("overdue"),
         // `Trouble` may grow: what is not known here says nothing about the IUT either.
         _ => infra("rig"),
     }

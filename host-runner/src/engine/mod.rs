@@ -14,6 +14,8 @@ pub mod deviations;
 mod emitter;
 mod finished;
 pub mod judge;
+mod link_log;
+mod live;
 mod run;
 mod session;
 mod stop;
@@ -23,6 +25,7 @@ pub mod toml_file;
 mod worker;
 
 pub use emitter::{Emitter, Events};
+pub use live::LiveStarter;
 pub use run::{BoardPlan, Run, run};
 pub use session::{Gone, Ready, RunOne, Session, StartError, Starter};
 pub use stop::{Stop, StopLevel};

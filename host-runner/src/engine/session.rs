@@ -13,6 +13,10 @@ pub trait Starter: Send + Sync {
     /// Name in boards.toml.
     fn board(&self) -> &str;
 
+    /// Gets everything ready that takes long and needs no board: builds the image. Called once, before the
+    /// first start.
+    fn prepare(&self) -> BoxFuture<'_, Result<(), StartError>>;
+
     /// Starts the board and greets its agent. Dropping the future gives it up and leaves nothing behind.
     fn start(&self) -> BoxFuture<'_, Result<Box<dyn Session>, StartError>>;
 }
@@ -39,7 +43,10 @@ pub trait Session: Send {
     /// Waits until the board has gone: its process ended, its emulator died. Does not resolve as long as it lives.
     fn gone(&self) -> BoxFuture<'static, Gone>;
 
-    /// What went over the link since this was asked last (the end of it, if it is long).
+    /// What the last fault left behind, asked of an agent that has come back after a reset.
+    fn beacon(&mut self) -> BoxFuture<'_, Option<String>>;
+
+    /// What went over the link since the case began (the end of it, if it is long).
     fn transcript(&mut self) -> Vec<String>;
 
     /// Files with more, relative to the directory of the run.
@@ -83,6 +90,7 @@ pub struct Gone {
 /// How long a case may take before the engine gives up on the kit's own deadlines, which come first.
 #[must_use]
 pub(super) fn backstop(case: &Case, one: RunOne) -> Duration {
-    Duration::from_millis(case.deadline_ms).mul_f64(one.deadline_scale.max(0.1)) * 2
-        + Duration::from_secs(10)
+    let scale = one.deadline_scale.max(0.1);
+    Duration::from_millis(case.deadline_ms).mul_f64(scale)
+        + Duration::from_secs(10).mul_f64(2.0 * scale.max(1.0))
 }

@@ -234,6 +234,13 @@ impl Worker<'_> {
             }
             self.barren += 1;
         }
+        if self.starts == 0 {
+            tokio::select! {
+                biased;
+                () = self.stop.at_least(StopLevel::Stop) => return Err(NoSession::Interrupted),
+                prepared = self.board.starter.prepare() => prepared.map_err(NoSession::Failed)?,
+            }
+        }
         let began = Instant::now();
         let session = tokio::select! {
             biased;

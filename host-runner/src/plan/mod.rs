@@ -9,4 +9,5 @@ mod select;
 mod tests;
 
 pub use applies::{Applies, Claims, LanFacts, applies};
+pub(crate) use select::similar;
 pub use select::{CasePattern, NothingSelected, Selection, select};

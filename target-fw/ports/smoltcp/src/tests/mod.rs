@@ -5,10 +5,4 @@ extern crate alloc;
 
 mod bench;
 mod connections;
-mod cycles;
-mod datagrams;
-mod dhcp;
-mod events;
-mod interface;
 mod listeners;
-mod table;

@@ -1,0 +1,257 @@
+//! The arguments (design §8). Doc comments here are the help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use hil_kit::Profile;
+
+use crate::lan::LanKind;
+use crate::link::LinkKind;
+use crate::plan;
+
+const EXITS: &str = "\
+Exit codes:
+    0  conforms
+    4  nothing selected
+   96  bad configuration or command line
+   97  rig trouble: infra or board-lost
+  100  violated: fail, flaky or xpass
+  101  stale or expired deviations
+  130  interrupted
+`hil explain exit` says more.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  hil run                                   all cases on the default board
+  hil run --board native-posix --suite tcp  one suite on the host's own sockets
+  hil run tcp/recv                          cases whose id contains tcp/recv
+  hil run 'udp/*/truncat*'                  cases whose id fits a pattern
+  hil run --repeat 10 --json events.jsonl   ten times, with every event in a file";
+
+/// Judges socket implementations on real, emulated and native boards.
+#[derive(Debug, Parser)]
+#[command(name = "hil", version, after_help = EXITS, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// When to use colour (NO_COLOR is honoured)
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Colour,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run cases on boards and judge what both ends saw
+    #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXITS}"))]
+    Run(Box<Run>),
+    /// List the cases there are
+    List(List),
+    /// List the boards of boards.toml
+    Boards(Boards),
+    /// Explain a case, an error code of the API, an exit code or a verdict
+    #[command(after_help = "\
+Examples:
+  hil explain tcp/recv/after-orderly-close
+  hil explain WOULD_BLOCK        or: hil explain -3001
+  hil explain exit               or: hil explain exit 97")]
+    Explain(Explain),
+    /// Show a finished run again, from its events
+    Report(Report),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+
+    #[command(flatten)]
+    pub(super) inventory: Inventory,
+
+    /// Board to run on (repeatable; boards run side by side) [default: `default` of boards.toml]
+    #[arg(long = "board", value_name = "NAME", help_heading = "Where")]
+    pub(super) boards: Vec<String>,
+
+    /// Link to use instead of the board's default: unix, serial
+    #[arg(long, value_name = "KIND", help_heading = "Where")]
+    pub(super) link: Option<LinkKind>,
+
+    /// Lan to use instead of the board's: auto, loopback, user
+    #[arg(long, value_name = "KIND", help_heading = "Where")]
+    pub(super) lan: Option<LanKind>,
+
+    /// Cases of at most this profile; a case named in full always runs
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        default_value = "full",
+        help_heading = "What"
+    )]
+    pub(super) profile: ProfileName,
+
+    /// Seed of all randomness [default: a new one, printed]
+    #[arg(long, value_name = "N", help_heading = "How")]
+    pub(super) seed: Option<u64>,
+
+    /// Try a failed case again up to N times; if it passes then, it is flaky
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "How")]
+    pub(super) retries: u32,
+
+    /// Run everything N times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "How")]
+    pub(super) repeat: u32,
+
+    /// Never run two cases of a board at once (which hil does not do yet anyway)
+    #[arg(long, help_heading = "How")]
+    pub(super) serial_cases: bool,
+
+    /// Directory of this run [default: target/hil/<run>, beside boards.toml]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(super) out: Option<PathBuf>,
+
+    /// Write every event as a line of JSON; with - to standard output and nothing else there
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) json: Option<PathBuf>,
+
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) junit: Option<PathBuf>,
+
+    /// Show the steps of every case, and all of every failure
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
+/// What to select.
+#[derive(Debug, Args)]
+pub(super) struct Selection {
+    /// Cases: a part of their id, or a pattern with * and ? for all of it
+    #[arg(value_name = "CASE", help_heading = "What")]
+    pub(super) patterns: Vec<String>,
+
+    /// Only this suite (repeatable)
+    #[arg(long = "suite", value_name = "NAME", help_heading = "What")]
+    pub(super) suites: Vec<String>,
+
+    /// Only cases with this tag (repeatable: all of them)
+    #[arg(long = "tag", value_name = "NAME", help_heading = "What")]
+    pub(super) tags: Vec<String>,
+}
+
+impl Selection {
+    pub(super) fn within(&self, profile: Profile) -> plan::Selection {
+        plan::Selection {
+            suites: self.suites.clone(),
+            patterns: self.patterns.clone(),
+            tags: self.tags.clone(),
+            profile,
+        }
+    }
+}
+
+/// Which boards there are.
+#[derive(Debug, Args)]
+pub(super) struct Inventory {
+    /// The file of boards [default: boards.toml here or in a parent directory]
+    #[arg(long = "boards", value_name = "FILE", help_heading = "Where")]
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+
+    /// Cases of at most this profile [default: all]
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        default_value = "soak",
+        hide_default_value = true,
+        help_heading = "What"
+    )]
+    pub(super) profile: ProfileName,
+
+    /// An object of JSON per case and line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Boards {
+    #[command(flatten)]
+    pub(super) inventory: Inventory,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// A case, a code (WOULD_BLOCK or -3001), a verdict, or `exit` with or without a number
+    #[arg(value_name = "WHAT", required = true, num_args = 1..=2, allow_negative_numbers = true)]
+    pub(super) what: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// A run: its name or its directory
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub(super) run: String,
+
+    #[command(flatten)]
+    pub(super) inventory: Inventory,
+
+    /// Write every event as a line of JSON; with - to standard output and nothing else there
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+
+    /// Show the steps of every case, and all of every failure
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Colour {
+    pub(super) fn on(self, terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        }
+    }
+}
+
+/// [`Profile`] on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileName {
+    /// At most 2 s per case.
+    Quick,
+    /// At most 5 s per case, and quick.
+    Full,
+    /// All, however long.
+    Soak,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Quick => Self::Quick,
+            ProfileName::Full => Self::Full,
+            ProfileName::Soak => Self::Soak,
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! A real board behind the engine's [`Session`]: the board that runs, the greeted agent, the link's transcript.
+//!
+//! Must not: judge.
+
+use core::time::Duration;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hil_kit::dut::{Expected, GreetError};
+use hil_kit::rig::{BoxFuture, SocketFactory};
+use hil_kit::{Case, CaseRig, Dut, Observation, run_case};
+
+use super::link_log::LinkLog;
+use super::session::{Gone, Ready, RunOne, Session, StartError, Starter};
+use crate::board::{self, BoardError, Image, RunningBoard, StartOptions};
+use crate::event::Identity;
+use crate::inventory::Board;
+use crate::plan::{Claims, LanFacts};
+
+/// How long an agent may take to answer its greeting, on the reference.
+const GREETING: Duration = Duration::from_secs(3);
+
+/// How long an agent that came back after a fault may take to say what happened.
+const BEACON: Duration = Duration::from_millis(1500);
+
+/// Starts one board of boards.toml.
+pub struct LiveStarter {
+    board: Board,
+    options: StartOptions,
+    /// Directory of the run; evidence is named relative to it.
+    run_dir: PathBuf,
+    log: Arc<LinkLog>,
+    image: Mutex<Option<Image>>,
+    /// The board that runs; it stays here over restarts, and so does its lock.
+    slot: Slot,
+}
+
+type Slot = Arc<Mutex<Option<RunningBoard>>>;
+
+impl LiveStarter {
+    /// Starts `board`; its evidence goes to a directory of its own in `run_dir`.
+    ///
+    /// # Errors
+    /// That directory cannot be written.
+    pub fn new(board: Board, options: StartOptions, run_dir: PathBuf) -> std::io::Result<Self> {
+        let evidence = run_dir.join(&board.name);
+        std::fs::create_dir_all(&evidence)?;
+        Ok(Self {
+            log: Arc::new(LinkLog::create(&evidence.join("link.log"))?),
+            options: StartOptions {
+                evidence,
+                ..options
+            },
+            board,
+            run_dir,
+            image: Mutex::default(),
+            slot: Slot::default(),
+        })
+    }
+
+    async fn session(&self) -> Result<Box<dyn Session>, StartError> {
+        let before = lock(&self.slot).take();
+        let (running, channel) = match before {
+            Some(mut running) => {
+                let channel = running.restart().await.map_err(board_error)?;
+                (running, channel)
+            }
+            None => {
+                let options = StartOptions {
+                    image: lock(&self.image).clone(),
+                    ..self.options.clone()
+                };
+                let mut running = board::start(&self.board, &options)
+                    .await
+                    .map_err(board_error)?;
+                let channel = running.take_channel();
+                (running, channel)
+            }
+        };
+        self.log.mark(&format!("{} started", running.describe()));
+        let expected = Expected {
+            board: Some(self.board.name.clone()),
+            build_id: running.expected_build_id().map(<[u8]>::to_vec),
+            nonce: fresh_nonce(),
+            tap: Some(Arc::clone(&self.log) as _),
+        };
+        let deadline = GREETING.mul_f64(self.board.deadline_scale.max(1.0));
+        let (dut, identity) = tokio::select! {
+            biased;
+            greeted = Dut::greet(channel, expected, deadline) => greeted.map_err(greet_error)?,
+            ended = running.gone() => {
+                return Err(StartError { cause: "gone", reason: format!("the board went away while it was greeted: {}", ended.how), violation: None });
+            }
+        };
+        let lan = running.lan();
+        let ready = Ready {
+            identity: in_words(&identity),
+            claims: Claims {
+                ip: identity.ip,
+                capabilities: identity.claims,
+            },
+            link: running.link_kind().name().into(),
+            lan: LanFacts {
+                name: lan.name().into(),
+                properties: lan.properties(),
+            },
+        };
+        *lock(&self.slot) = Some(running);
+        Ok(Box::new(LiveSession {
+            slot: Arc::clone(&self.slot),
+            dut,
+            identity,
+            ready,
+            lan,
+            scope: 0,
+            allowance: self.board.rtt_allowance,
+            log: Arc::clone(&self.log),
+            run_dir: self.run_dir.clone(),
+            link_log: self.options.evidence.join("link.log"),
+        }))
+    }
+}
+
+impl Starter for LiveStarter {
+    fn board(&self) -> &str {
+        &self.board.name
+    }
+
+    fn prepare(&self) -> BoxFuture<'_, Result<(), StartError>> {
+        Box::pin(async {
+            let image = board::prepare(&self.board).await.map_err(board_error)?;
+            *lock(&self.image) = Some(image);
+            Ok(())
+        })
+    }
+
+    fn start(&self) -> BoxFuture<'_, Result<Box<dyn Session>, StartError>> {
+        Box::pin(self.session())
+    }
+}
+
+struct LiveSession {
+    slot: Slot,
+    dut: Dut,
+    identity: Arc<hil_kit::Identity>,
+    ready: Ready,
+    lan: Arc<dyn SocketFactory>,
+    scope: u16,
+    allowance: Duration,
+    log: Arc<LinkLog>,
+    run_dir: PathBuf,
+    link_log: PathBuf,
+}
+
+impl Session for LiveSession {
+    fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    fn run<'a>(&'a mut self, case: &'static Case, one: RunOne) -> BoxFuture<'a, Observation> {
+        // A scope of its own for every attempt; 0 is nobody's.
+        self.scope = self.scope.checked_add(1).unwrap_or(1);
+        self.log.begin(&case.id());
+        let rig = CaseRig {
+            dut: self.dut.clone(),
+            identity: Arc::clone(&self.identity),
+            lan: Arc::clone(&self.lan),
+            scope: self.scope,
+            seed: one.seed,
+            deadline_scale: one.deadline_scale,
+            allowance: self.allowance,
+        };
+        Box::pin(async move { run_case(case, &rig).await })
+    }
+
+    fn gone(&self) -> BoxFuture<'static, Gone> {
+        let gone = lock(&self.slot).as_ref().map(RunningBoard::gone);
+        Box::pin(async {
+            match gone {
+                Some(gone) => {
+                    let ended = gone.await;
+                    Gone {
+                        crashed: ended.crashed,
+                        how: ended.how,
+                    }
+                }
+                None => Gone {
+                    crashed: false,
+                    how: "it was stopped".into(),
+                },
+            }
+        })
+    }
+
+    fn beacon(&mut self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async {
+            let expected = Expected {
+                nonce: fresh_nonce(),
+                tap: Some(Arc::clone(&self.log) as _),
+                ..Expected::default()
+            };
+            let identity = self.dut.greet_again(expected, BEACON).await.ok()?;
+            identity.beacon.as_ref().map(ToString::to_string)
+        })
+    }
+
+    fn transcript(&mut self) -> Vec<String> {
+        self.log.since_begin()
+    }
+
+    fn evidence(&self) -> Vec<String> {
+        let mut files = vec![self.link_log.clone()];
+        files.extend(
+            lock(&self.slot)
+                .iter()
+                .flat_map(RunningBoard::evidence_files)
+                .map(|(_, path)| path),
+        );
+        files
+            .into_iter()
+            .filter(|path| path.metadata().is_ok_and(|file| file.len() > 0))
+            .map(|path| {
+                path.strip_prefix(&self.run_dir)
+                    .unwrap_or(&path)
+                    .display()
+                    .to_string()
+            })
+            .collect()
+    }
+
+    fn stop(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let running = lock(&self.slot).take();
+            if let Some(running) = running {
+                running.stop().await;
+            }
+        })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A number nobody used before: the keys of a new hash state are random.
+fn fresh_nonce() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
+fn in_words(identity: &hil_kit::Identity) -> Identity {
+    let claims = Claims {
+        ip: identity.ip,
+        capabilities: identity.claims,
+    };
+    let capabilities = nsapi::Capability::ALL
+        .into_iter()
+        .filter(|capability| identity.claims.has(*capability))
+        .map(|capability| capability.name().to_owned());
+    let options = (0..32)
+        .filter(|number| identity.claims.has_option(*number))
+        .map(|number| hil_kit::Need::Option(number).name());
+    Identity {
+        board: identity.board.clone(),
+        port: identity.port.clone(),
+        build_id: identity
+            .build_id
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+        protocol: identity.protocol,
+        classes: claims.classes().into_iter().map(str::to_owned).collect(),
+        capabilities: capabilities.chain(options).collect(),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn board_error(error: BoardError) -> StartError {
+    let cause = match &error {
+        BoardError::Locked { .. } => "locked",
+        BoardError::NoLink { .. } | BoardError::Link { .. } => "link",
+        BoardError::NoLan { .. } => "lan",
+        BoardError::Build { .. } | BoardError::Image { .. } => "image",
+        BoardError::QemuMissing | BoardError::Spawn { .. } => "missing",
+        BoardError::Gone { .. } => "gone",
+        BoardError::Late { .. } => "late",
+        BoardError::Qemu { .. } => "qemu",
+        BoardError::File { .. } => "file",
+    };
+    StartError {
+        cause,
+        reason: error.to_string(),
+        violation: None,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn greet_error(error: GreetError) -> StartError {
+    let (cause, violation) = match &error {
+        GreetError::Silent { .. } => ("silent", None),
+        GreetError::Garbage { .. } => ("garbage", None),
+        GreetError::WrongNonce { .. } => ("wrong-nonce", None),
+        GreetError::Protocol { .. } => ("protocol", None),
+        GreetError::Board { .. } => ("wrong-board", None),
+        GreetError::BuildId { .. } => ("wrong-image", None),
+        GreetError::NoClass { .. } => ("no-class", Some("claims.no-class")),
+        // What later protocols add is trouble of the rig as well.
+        _ => ("greeting", None),
+    };
+    StartError {
+        cause,
+        reason: error.to_string(),
+        violation,
+    }
+}

@@ -1,0 +1,115 @@
+//! A case that somebody has to look at, with all that is known about it.
+
+use std::fmt::Write;
+
+use super::{Paint, duration};
+use crate::event::CaseFinished;
+
+/// Steps and transcript lines shown; the rest is in the journal and the link's log.
+const SHOWN: usize = 30;
+
+/// The block, ending with a newline. `all` shows steps and transcript in full.
+#[must_use]
+pub(super) fn render(case: &CaseFinished, dir: &str, paint: Paint, all: bool) -> String {
+    let mut out = String::new();
+    let round = if case.round > 0 {
+        format!(", round {}", case.round + 1)
+    } else {
+        String::new()
+    };
+    let verdict = paint.verdict(case.verdict, &case.verdict_word());
+    let _ = writeln!(
+        out,
+        "{verdict}  {}  on {}{round}",
+        paint.bold(&case.case),
+        case.board
+    );
+    let _ = writeln!(out, "  {}", case.title);
+    let mut field = |name: &str, value: &str| {
+        if value.is_empty() {
+            return;
+        }
+        for (index, line) in value.lines().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            let _ = writeln!(out, "  {} {line}", paint.dim(&format!("{name:<9}")));
+        }
+    };
+    let requires = core::iter::once(case.level.clone())
+        .chain(case.cites.iter().cloned())
+        .collect::<Vec<_>>()
+        .join(", ");
+    field("requires", &requires);
+    match &case.violation {
+        Some(violation) => {
+            field("call", &violation.call);
+            field("expected", &violation.expected);
+            field("observed", &violation.observed);
+            field("key", &violation.key);
+            field(
+                "at",
+                if violation.at.is_empty() {
+                    &case.source
+                } else {
+                    &violation.at
+                },
+            );
+            // The reason repeats the violation, unless more was known.
+            let more = case.cause.is_some() || case.attempts > 1 || case.deviation.is_some();
+            field(
+                "reason",
+                if more {
+                    case.reason.as_deref().unwrap_or_default()
+                } else {
+                    ""
+                },
+            );
+        }
+        None => {
+            field("reason", case.reason.as_deref().unwrap_or_default());
+            field("at", &case.source);
+        }
+    }
+    field("deviation", case.deviation.as_deref().unwrap_or_default());
+    if case.attempts > 1 {
+        field("attempts", &case.attempts.to_string());
+    }
+    if case.left_open > 0 || case.left_calls > 0 {
+        field(
+            "left",
+            &format!(
+                "{} open socket(s), {} call(s) in flight",
+                case.left_open, case.left_calls
+            ),
+        );
+    }
+    let steps: Vec<String> = case
+        .steps
+        .iter()
+        .map(|step| format!("{:>9}  {}", duration(step.at_ms), step.text))
+        .collect();
+    field("steps", &tail(&steps, all));
+    field("link", &tail(&case.transcript, all));
+    if case.jitter_us >= 1000 {
+        field("jitter", &duration(case.jitter_us as f64 / 1e3));
+    }
+    let evidence: Vec<String> = case
+        .evidence
+        .iter()
+        .map(|path| format!("{dir}/{path}"))
+        .collect();
+    field("evidence", &evidence.join("\n"));
+    field("again", &case.again);
+    out
+}
+
+/// The end of the lines; says how many are left out.
+fn tail(lines: &[String], all: bool) -> String {
+    if all || lines.len() <= SHOWN {
+        return lines.join("\n");
+    }
+    let left_out = lines.len() - SHOWN;
+    format!(
+        "({left_out} earlier lines left out)\n{}",
+        lines[left_out..].join("\n")
+    )
+}

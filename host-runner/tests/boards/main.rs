@@ -1,5 +1,0 @@
-//! Boards that really start: what the engine relies on.
-
-mod bench;
-mod emulated;
-mod native;
