@@ -146,6 +146,12 @@ impl RunningBoard {
         self.started_in
     }
 
+    /// The process that is the board or emulates it.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.machine.as_ref().map(Process::id)
+    }
+
     /// A fresh board after one that was lost: what is left of the old one is killed.
     ///
     /// # Errors

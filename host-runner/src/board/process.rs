@@ -109,6 +109,14 @@ impl Process {
         })
     }
 
+    /// Its number.
+    pub(super) fn id(&self) -> u32 {
+        self.child
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .id()
+    }
+
     /// How it ended, in words, if it has.
     pub(super) fn ended(&self) -> Option<Ended> {
         self.ended.borrow().clone()

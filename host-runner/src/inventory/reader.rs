@@ -199,7 +199,7 @@ impl<'t, 'p> Table<'t, 'p> {
             .table
             .iter()
             .find(|(name, _)| name.get_ref() == key)
-            .map_or(value.span(), |(name, _)| name.span());
+            .map_or_else(|| value.span(), |(name, _)| name.span());
         Some(Table {
             table,
             place,

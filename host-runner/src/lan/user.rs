@@ -68,6 +68,10 @@ impl UserNet {
                 kept: VecDeque::new(),
             };
         }
+        let qmp = current
+            .qmp
+            .as_mut()
+            .ok_or_else(|| io::Error::other("the emulator is not running"))?;
         if let Some(known) = forwards
             .kept
             .iter()
@@ -75,10 +79,6 @@ impl UserNet {
         {
             return Ok(known.host);
         }
-        let qmp = current
-            .qmp
-            .as_mut()
-            .ok_or_else(|| io::Error::other("the emulator is not running"))?;
         if forwards.kept.len() >= MOST_FORWARDS
             && let Some(oldest) = forwards.kept.pop_front()
         {

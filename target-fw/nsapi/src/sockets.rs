@@ -156,6 +156,9 @@ impl<S: NetworkStack, C: Clock, const N: usize> Sockets<S, C, N> {
         if left() {
             return Poll::Ready(code);
         }
+        // A caller with its own loop may be the one who has to let the blocked calls leave: it must not
+        // sleep. Others are woken when the last one has left.
+        call.again = true;
         if let Some(waker) = &call.waker {
             self.events.wait(id.index, waker, None);
         }

@@ -61,7 +61,9 @@ fn frames(evidence: &Path, start: u32) -> PathBuf {
 pub(super) fn line(machine: &str, elf: &Path, files: &Files) -> Command {
     let mut command = Command::new(PROGRAM);
     command
-        // Stopped until the link is open, so that nothing the guest says is lost.
+        // Stopped until the link is open, so that nothing the guest says is lost; and before the UART is
+        // attached to its terminal, because QEMU looks at that moment whether somebody has it open, and
+        // then again only after a second.
         .args([
             "-machine",
             machine,
@@ -71,6 +73,7 @@ pub(super) fn line(machine: &str, elf: &Path, files: &Files) -> Command {
             "-accel",
             "tcg",
             "-S",
+            "-preconfig",
         ])
         .arg("-kernel")
         .arg(elf)

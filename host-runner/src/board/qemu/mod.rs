@@ -141,6 +141,9 @@ async fn let_go(board: &str, qmp: &mut Qmp) -> Result<SerialStream, BoardError> 
         board: board.into(),
         source,
     })?;
+    qmp.execute("x-exit-preconfig", json!({}))
+        .await
+        .map_err(trouble)?;
     qmp.execute("cont", json!({})).await.map_err(trouble)?;
     Ok(serial)
 }

@@ -91,6 +91,11 @@ fn close_sends_blocked_calls_away_and_waits_for_them() {
         );
         assert_eq!(bench.script.asked("close"), 1, "the stack closes first");
         assert_eq!(blocked.count(), 1);
+        assert_eq!(
+            (closing.wake_at_us(), closer.count()),
+            (Some(0), 0),
+            "no time to sleep, no wake-up loop"
+        );
         assert!(bench.sockets.poll_close(id, &mut closing).is_pending());
         assert_eq!(bench.close(id), Err(Error::NO_SOCKET), "a second close");
         assert_eq!(

@@ -212,6 +212,7 @@ impl NetworkStack for Script {
 #[derive(Default)]
 pub(crate) struct ManualClock {
     now_us: Cell<u64>,
+    idled: Cell<u32>,
     happenings: RefCell<VecDeque<Box<dyn FnOnce()>>>,
 }
 
@@ -236,6 +237,8 @@ impl Clock for ManualClock {
     }
 
     fn idle(&self, until_us: Option<u64>) {
+        self.idled.set(self.idled.get() + 1);
+        assert!(self.idled.get() < 1000, "somebody idles for ever");
         let next = self.happenings.borrow_mut().pop_front();
         match next {
             Some(happen) => happen(),

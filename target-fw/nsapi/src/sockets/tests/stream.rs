@@ -253,14 +253,15 @@ fn sizes_never_exceed_what_was_given() {
         now(bench.sockets.poll_send(id, &mut Call::new(), &[0; 10])),
         Ok(10)
     );
-    // A stack that takes nothing must not be asked for ever.
-    bench.script.send.then(Ok(0));
+    // A stack that takes nothing is asked once per event, not for ever.
+    bench.script.send.then(Ok(0)).then(Ok(0));
     assert!(
         bench
             .sockets
             .poll_send(id, &mut Call::new(), &[0; 10])
             .is_pending()
     );
+    assert_eq!(bench.script.send.left(), 1);
 }
 
 #[test]
@@ -306,6 +307,25 @@ fn recvfrom_tells_the_peer_before_receiving_and_whatever_the_outcome() {
             .sockets
             .poll_recvfrom(id, &mut Call::new(), &mut [0; 4], Some(&mut from)));
     assert_eq!((result, from), (Err(Error::NO_SOCKET), PEER));
+}
+
+#[test]
+fn recvfrom_tells_the_peer_once_per_call() {
+    let bench = Bench::new();
+    let id = bench.opened(Tcp);
+    now(connect(&bench, id, &mut Call::new())).unwrap();
+    let (mut call, mut from) = (Call::new(), STRANGER);
+    let mut recvfrom = |from: &mut _| {
+        bench
+            .sockets
+            .poll_recvfrom(id, &mut call, &mut [0; 4], Some(from))
+    };
+    assert!(recvfrom(&mut from).is_pending());
+    assert_eq!(from, PEER);
+    from = STRANGER;
+    bench.script.event(1);
+    assert!(recvfrom(&mut from).is_pending());
+    assert_eq!(from, STRANGER);
 }
 
 #[test]

@@ -184,10 +184,6 @@ impl Bench {
         Self { a, b, now }
     }
 
-    pub(super) fn now_us(&self) -> u64 {
-        self.now.get()
-    }
-
     /// Lets both work until nobody has anything to do at this time.
     pub(super) fn run(&self) {
         for _ in 0..10_000 {
@@ -198,6 +194,11 @@ impl Bench {
             }
         }
         panic!("the stacks never come to rest");
+    }
+
+    /// Moves the clock without letting anybody work.
+    pub(super) fn advance_ms(&self, ms: u64) {
+        self.now.set(self.now.get() + ms * 1000);
     }
 
     /// Lets time pass, in steps to whatever the stacks ask for.

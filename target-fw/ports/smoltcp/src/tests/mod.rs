@@ -5,4 +5,10 @@ extern crate alloc;
 
 mod bench;
 mod connections;
+mod cycles;
+mod datagrams;
+mod dhcp;
+mod events;
+mod interface;
 mod listeners;
+mod table;

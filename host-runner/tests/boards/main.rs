@@ -1,0 +1,5 @@
+//! Boards that really start: what the engine relies on.
+
+mod bench;
+mod emulated;
+mod native;

@@ -1,0 +1,263 @@
+//! Addresses by DHCP, from a scripted server at the other end of the cable.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use nsapi::interface::{NetworkInterface as _, Status};
+use nsapi::{Error, IpAddress, NetworkStack as _};
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{
+    ArpOperation, ArpPacket, ArpRepr, DhcpMessageType, DhcpPacket, DhcpRepr, EthernetAddress,
+    EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, Ipv4Address, Ipv4Packet, Ipv4Repr,
+    UdpPacket, UdpRepr,
+};
+
+use super::alloc;
+use super::bench::{Bench, Counter, Frame, v4};
+use crate::Config;
+
+const SERVER: Ipv4Address = Ipv4Address::new(192, 168, 5, 1);
+const OFFERED: Ipv4Address = Ipv4Address::new(192, 168, 5, 40);
+const SERVER_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 99]);
+
+/// What the client said: the kind of message, its id and its host name.
+struct Said {
+    kind: DhcpMessageType,
+    id: u32,
+    mac: EthernetAddress,
+    host_name: Option<Vec<u8>>,
+}
+
+fn parse(frame: &Frame) -> Option<Said> {
+    let ethernet = EthernetFrame::new_checked(&frame[..]).ok()?;
+    if ethernet.ethertype() != EthernetProtocol::Ipv4 {
+        return None;
+    }
+    let ip = Ipv4Packet::new_checked(ethernet.payload()).ok()?;
+    let udp = UdpPacket::new_checked(ip.payload()).ok()?;
+    if ip.next_header() != IpProtocol::Udp || udp.dst_port() != 67 {
+        return None;
+    }
+    let packet = DhcpPacket::new_checked(udp.payload()).ok()?;
+    let repr = DhcpRepr::parse(&packet).ok()?;
+    let host_name = packet
+        .options()
+        .find(|option| option.kind == 12)
+        .map(|option| option.data.to_vec());
+    Some(Said {
+        kind: repr.message_type,
+        id: repr.transaction_id,
+        mac: ethernet.src_addr(),
+        host_name,
+    })
+}
+
+fn answer(said: &Said, kind: DhcpMessageType, lease_s: u32) -> Frame {
+    let dhcp = DhcpRepr {
+        message_type: kind,
+        transaction_id: said.id,
+        secs: 0,
+        client_hardware_address: said.mac,
+        client_ip: Ipv4Address::UNSPECIFIED,
+        your_ip: OFFERED,
+        server_ip: SERVER,
+        router: Some(SERVER),
+        subnet_mask: Some(Ipv4Address::new(255, 255, 255, 0)),
+        relay_agent_ip: Ipv4Address::UNSPECIFIED,
+        broadcast: true,
+        requested_ip: None,
+        client_identifier: None,
+        server_identifier: Some(SERVER),
+        parameter_request_list: None,
+        dns_servers: None,
+        max_size: None,
+        lease_duration: Some(lease_s),
+        renew_duration: None,
+        rebind_duration: None,
+        additional_options: &[],
+    };
+    let udp = UdpRepr {
+        src_port: 67,
+        dst_port: 68,
+    };
+    let ip = Ipv4Repr {
+        src_addr: SERVER,
+        dst_addr: Ipv4Address::BROADCAST,
+        next_header: IpProtocol::Udp,
+        payload_len: udp.header_len() + dhcp.buffer_len(),
+        hop_limit: 64,
+    };
+    let ethernet = EthernetRepr {
+        src_addr: SERVER_MAC,
+        dst_addr: EthernetAddress::BROADCAST,
+        ethertype: EthernetProtocol::Ipv4,
+    };
+    let mut bytes = vec![0; ethernet.buffer_len() + ip.buffer_len() + ip.payload_len];
+    let mut frame = EthernetFrame::new_unchecked(&mut bytes[..]);
+    ethernet.emit(&mut frame);
+    let checksums = ChecksumCapabilities::default();
+    let mut packet = Ipv4Packet::new_unchecked(frame.payload_mut());
+    ip.emit(&mut packet, &checksums);
+    udp.emit(
+        &mut UdpPacket::new_unchecked(packet.payload_mut()),
+        &SERVER.into(),
+        &Ipv4Address::BROADCAST.into(),
+        dhcp.buffer_len(),
+        |payload| dhcp.emit(&mut DhcpPacket::new_unchecked(payload)).unwrap(),
+        &checksums,
+    );
+    bytes
+}
+
+/// Serves for some time: `reply` decides over each message. Returns what the client said, and how often it
+/// asked for the server's hardware address.
+fn serve(
+    bench: &Bench,
+    ms: u64,
+    mut reply: impl FnMut(&Said) -> Option<Frame>,
+) -> (Vec<Said>, usize) {
+    let (mut all, mut questions) = (Vec::new(), 0);
+    // B stays out of it: only its end of the cable is used.
+    for _ in 0..ms {
+        bench.a.poll();
+        let frames: Vec<Frame> = bench.b.inbox.borrow_mut().drain(..).collect();
+        for frame in frames {
+            if asks_for_server(&frame) {
+                questions += 1;
+            } else if let Some(said) = parse(&frame) {
+                bench.a.inbox.borrow_mut().extend(reply(&said));
+                all.push(said);
+            }
+        }
+        bench.a.poll();
+        bench.advance_ms(1);
+    }
+    (all, questions)
+}
+
+fn asks_for_server(frame: &Frame) -> bool {
+    let Ok(ethernet) = EthernetFrame::new_checked(&frame[..]) else {
+        return false;
+    };
+    let arp = ArpPacket::new_checked(ethernet.payload()).and_then(|arp| ArpRepr::parse(&arp));
+    matches!(
+        (ethernet.ethertype(), arp),
+        (
+            EthernetProtocol::Arp,
+            Ok(ArpRepr::EthernetIpv4 {
+                operation: ArpOperation::Request,
+                target_protocol_addr: SERVER,
+                ..
+            })
+        )
+    )
+}
+
+const fn reply_kind(kind: DhcpMessageType) -> DhcpMessageType {
+    match kind {
+        DhcpMessageType::Discover => DhcpMessageType::Offer,
+        _ => DhcpMessageType::Ack,
+    }
+}
+
+#[test]
+fn a_lease_brings_the_interface_up() {
+    let bench = Bench::down(Config {
+        hostname: "board-7",
+        ..Config::default()
+    });
+    let stack = &bench.a.stack;
+    let news = Counter::new();
+    stack.add_event_listener(news.callback()).unwrap();
+    stack.connect().unwrap();
+    assert_eq!((news.take(), stack.status()), (1, Ok(Status::Connecting)));
+    let (said, questions) = serve(&bench, 100, |said| {
+        Some(answer(said, reply_kind(said.kind), 3600))
+    });
+    let kinds: Vec<_> = said.iter().map(|said| said.kind).collect();
+    assert_eq!(kinds, [DhcpMessageType::Discover, DhcpMessageType::Request]);
+    assert!(
+        said.iter()
+            .all(|said| said.host_name.as_deref() == Some(b"board-7"))
+    );
+    assert_eq!((news.take(), stack.status()), (1, Ok(Status::GlobalUp)));
+    assert_eq!(
+        stack.get_ip_address().unwrap().ip,
+        IpAddress::V4(OFFERED.octets())
+    );
+    assert_eq!(
+        stack.get_netmask().unwrap().ip,
+        IpAddress::V4([255, 255, 255, 0])
+    );
+    assert_eq!(
+        stack.get_gateway().unwrap().ip,
+        IpAddress::V4(SERVER.octets())
+    );
+    assert_eq!(questions, 1, "the gateway is asked for at once");
+    assert_eq!(stack.connect(), Err(Error::IS_CONNECTED));
+}
+
+#[test]
+fn a_lost_offer_is_asked_for_again() {
+    let bench = Bench::down(Config::default());
+    let stack = &bench.a.stack;
+    stack.connect().unwrap();
+    let (said, _) = serve(&bench, 4_500, |_| None);
+    assert_eq!(said.len(), 3, "every two seconds");
+    assert!(
+        said.iter()
+            .all(|said| said.kind == DhcpMessageType::Discover && said.host_name.is_none())
+    );
+    assert_eq!(stack.status(), Ok(Status::Connecting));
+    assert_eq!(stack.get_ip_address().unwrap_err(), Error::NO_CONNECTION);
+    serve(&bench, 2_500, |said| {
+        Some(answer(said, reply_kind(said.kind), 3600))
+    });
+    assert_eq!(stack.status(), Ok(Status::GlobalUp));
+}
+
+#[test]
+fn a_lease_that_runs_out_takes_the_addresses_away() {
+    let bench = Bench::down(Config::default());
+    let stack = &bench.a.stack;
+    stack.connect().unwrap();
+    serve(&bench, 100, |said| {
+        Some(answer(said, reply_kind(said.kind), 60))
+    });
+    assert_eq!(stack.status(), Ok(Status::GlobalUp));
+    let news = Counter::new();
+    stack.add_event_listener(news.callback()).unwrap();
+    serve(&bench, 61_000, |_| None);
+    assert_eq!((news.take(), stack.status()), (1, Ok(Status::Connecting)));
+    serve(&bench, 11_000, |said| {
+        Some(answer(said, reply_kind(said.kind), 3600))
+    });
+    assert_eq!((news.take(), stack.status()), (1, Ok(Status::GlobalUp)));
+}
+
+#[test]
+fn going_down_is_possible_at_any_time() {
+    let bench = Bench::down(Config::default());
+    let stack = &bench.a.stack;
+    for _ in 0..50 {
+        stack.connect().unwrap();
+        serve(&bench, 10, |_| None);
+        stack.disconnect().unwrap();
+        let (said, _) = serve(&bench, 10, |_| None);
+        assert!(said.is_empty(), "silent while down");
+    }
+    // Fixed addresses turn the client off.
+    stack
+        .set_network(
+            &v4([10, 0, 0, 1], 0),
+            &v4([255, 0, 0, 0], 0),
+            &v4([10, 9, 9, 9], 0),
+        )
+        .unwrap();
+    stack.connect().unwrap();
+    let (said, _) = serve(&bench, 100, |_| None);
+    assert!(said.is_empty());
+    assert_eq!(stack.status(), Ok(Status::GlobalUp));
+    let socket = bench.a.udp();
+    assert_eq!(stack.socket_bind(socket, &v4([10, 0, 0, 1], 5)), Ok(()));
+}
