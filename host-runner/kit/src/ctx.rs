@@ -141,14 +141,11 @@ impl State {
         }
         let answer = self.call(Op::InterfaceAddress).await?;
         let ip = answer.address().map(|address| address.ip);
-        let iut = match ip.and_then(|ip| fixture_address(SocketAddress::new(ip, port))) {
-            Some(iut) => iut,
-            None => {
-                return Err(Trouble::Lan(format!(
-                    "the IUT has no address to reach it at: {}",
-                    text::returned(&answer.returned)
-                )));
-            }
+        let Some(iut) = ip.and_then(|ip| host_address(SocketAddress::new(ip, port))) else {
+            let observed = text::returned(&answer.returned);
+            return Err(Trouble::Lan(format!(
+                "the IUT has no address to reach it at: {observed}"
+            )));
         };
         let address = self
             .lan
@@ -161,7 +158,7 @@ impl State {
 }
 
 /// An address of the contract as one of the host; `None` if it has no IP.
-pub(crate) fn fixture_address(address: SocketAddress) -> Option<SocketAddr> {
+pub(crate) fn host_address(address: SocketAddress) -> Option<SocketAddr> {
     match address.ip {
         nsapi::IpAddress::Unspec => None,
         nsapi::IpAddress::V4(ip) => Some((ip, address.port).into()),

@@ -10,6 +10,8 @@ pub mod case;
 pub mod ctx;
 pub mod dut;
 pub mod expect;
+#[cfg(test)]
+mod fake;
 pub mod fixtures;
 pub mod outcome;
 pub mod rig;

@@ -16,8 +16,11 @@ use crate::rig::SocketFactory;
 use crate::steps::Steps;
 use crate::{Case, Ctx, Dut, Observation, Outcome, Stop, Trouble};
 
+#[cfg(test)]
+mod tests;
+
 /// How long after the deadline an open call may still report itself before the case is cut off.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(6);
 /// How long ending the scope may take, on the reference: a port may linger in every close.
 const END_OF_SCOPE: Duration = Duration::from_secs(10);
 /// How long fixtures have to let go.

@@ -618,7 +618,7 @@ impl Socket {
 
     /// Older API: this `TCPServer` accepts into the TCP socket object `into`.
     #[must_use]
-    pub fn legacy_accept(&self, into: &Socket) -> Call<'static> {
+    pub fn legacy_accept(&self, into: &Self) -> Call<'static> {
         self.make(Op::LegacyAccept {
             server: self.handle,
             into: into.handle,

@@ -63,7 +63,7 @@ impl Parse for Arguments {
             ));
         }
         let profile = profile.unwrap_or_else(|| Ident::new("Full", Span::call_site()));
-        let deadline_ms = deadline.unwrap_or(match profile.to_string().as_str() {
+        let deadline_ms = deadline.unwrap_or_else(|| match profile.to_string().as_str() {
             "Quick" => 6_000,
             "Full" => 15_000,
             _ => 120_000,

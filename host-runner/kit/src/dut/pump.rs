@@ -92,6 +92,14 @@ struct Pending {
     last_word: Option<Instant>,
 }
 
+impl Pending {
+    /// When something has to be done about it.
+    fn wake_at(&self) -> Instant {
+        self.repeat_at
+            .min(self.last_word.unwrap_or(self.submit.deadline))
+    }
+}
+
 pub(crate) struct Pump {
     out: mpsc::Sender<Vec<u8>>,
     ids: Arc<AtomicU16>,
@@ -163,13 +171,7 @@ impl Pump {
 
     fn next_wake(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
-        let requests = self
-            .pending
-            .values()
-            .map(|pending| match pending.last_word {
-                Some(until) => until,
-                None => pending.repeat_at.min(pending.submit.deadline),
-            });
+        let requests = self.pending.values().map(Pending::wake_at);
         requests
             .chain(self.greeting.as_ref().map(Greeting::wake_at))
             .min()
@@ -347,31 +349,29 @@ impl Pump {
         let due: Vec<u16> = self
             .pending
             .values()
-            .filter(|p| {
-                p.last_word
-                    .unwrap_or_else(|| p.repeat_at.min(p.submit.deadline))
-                    <= now
-            })
+            .filter(|p| p.wake_at() <= now)
             .map(|p| p.submit.id)
             .collect();
         for id in due {
             let Some(mut pending) = self.pending.remove(&id) else {
                 continue;
             };
-            if pending.last_word.is_some() {
+            if pending.last_word.is_some_and(|until| until <= now) {
                 self.conclude(pending, now);
                 continue;
             }
             let quiet = pending.sent >= 4 && now.duration_since(self.heard) >= QUIET;
-            if quiet || pending.submit.deadline <= now {
+            if pending.last_word.is_none() && (quiet || pending.submit.deadline <= now) {
                 pending.last_word = Some(now + LAST_WORD);
-                self.transmit(&mut pending);
+            }
+            if pending.last_word.is_some() {
+                pending.repeat_after = REPEAT_FIRST;
                 self.ask_for_a_sign();
             } else {
                 pending.repeat_after = (pending.repeat_after * 2).min(REPEAT_MOST);
-                pending.repeat_at = now + pending.repeat_after;
-                self.transmit(&mut pending);
             }
+            pending.repeat_at = now + pending.repeat_after;
+            self.transmit(&mut pending);
             self.pending.insert(id, pending);
         }
     }
@@ -386,7 +386,9 @@ impl Pump {
     }
 
     fn conclude(&mut self, mut pending: Pending, now: Instant) {
-        let alive = now.duration_since(self.heard) < LAST_WORD;
+        // Asked again and again since then; a living agent has answered at least once.
+        let asked = pending.last_word.map_or(now, |until| until - LAST_WORD);
+        let alive = self.heard >= asked;
         if alive && pending.submit.deadline > now {
             // It was only quiet for a while.
             pending.last_word = None;

@@ -1,0 +1,153 @@
+//! One case from begin to end against a fake agent: what comes of it, and what is left of it.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use nsapi_protocol::Op;
+
+use super::{CaseRig, run_case};
+use crate::fake::{Does, Loopback, agent, greeted, usual};
+use crate::{Case, Ctx, Done, Error, Fails, Level, Observation, Outcome, Profile, Stop, Trouble};
+
+async fn passes(cx: &mut Ctx) -> Outcome {
+    let tcp = cx.tcp().await?;
+    cx.positive_control();
+    cx.note("colour", "blue");
+    let echo = cx.echo().await?;
+    cx.say(format!("{:?}", echo.address()));
+    tcp.close().await?.expect(Done)?;
+    Ok(())
+}
+
+async fn violates(cx: &mut Ctx) -> Outcome {
+    let tcp = cx.tcp().await?;
+    tcp.close().await?.expect(Fails(Error::NO_SOCKET))?;
+    Ok(())
+}
+
+async fn panics(cx: &mut Ctx) -> Outcome {
+    assert!(cx.limits().backlog > 100, "a backlog to be proud of");
+    Ok(())
+}
+
+async fn hangs(cx: &mut Ctx) -> Outcome {
+    let tcp = cx.tcp().await?;
+    tcp.recv(4).blocked().await?.finish().await?.expect(Done)?;
+    Ok(())
+}
+
+async fn does_not_block(cx: &mut Ctx) -> Outcome {
+    let tcp = cx.tcp().await?;
+    tcp.close().blocked().await?;
+    Ok(())
+}
+
+async fn takes_counters(cx: &mut Ctx) -> Outcome {
+    for _ in 0..cx.identity().counters {
+        cx.counter()?;
+    }
+    Ok(())
+}
+
+async fn run(case: &Case, rig: &CaseRig) -> Observation {
+    run_case(case, rig).await
+}
+
+/// A case as `#[case]` would register it.
+macro_rules! case {
+    ($function:ident, $cite:literal, $deadline_ms:literal) => {
+        &Case {
+            module: module_path!(),
+            function: stringify!($function),
+            title: "",
+            text: "",
+            level: Level::Must,
+            cites: &["KIT-01", $cite],
+            needs: &[],
+            profile: Profile::Quick,
+            tags: &[],
+            deadline_ms: $deadline_ms,
+            file: file!(),
+            line: line!(),
+            run: |cx| Box::pin($function(cx)),
+        }
+    };
+}
+
+async fn rig() -> CaseRig {
+    let link = agent(|op| match op {
+        Op::Recv { .. } => Does::Works,
+        op => usual(op),
+    });
+    let (dut, identity) = greeted(link).await.unwrap();
+    CaseRig {
+        dut,
+        identity,
+        lan: Arc::new(Loopback),
+        scope: 3,
+        seed: 1,
+        deadline_scale: 1.0,
+        allowance: Duration::from_millis(5),
+    }
+}
+
+#[tokio::test]
+async fn what_a_case_says_is_observed() {
+    let seen = run(case!(passes, "kit.pass", 5000), &rig().await).await;
+    assert!(seen.outcome.is_ok(), "{:?}", seen.outcome);
+    assert!(seen.controlled);
+    assert_eq!(seen.traits, [("colour".to_owned(), "blue".to_owned())]);
+    assert_eq!(seen.left, (1, 0));
+    assert!(
+        seen.jitter >= Duration::from_micros(250),
+        "the board's jitter counts"
+    );
+    let steps: Vec<_> = seen.steps.iter().map(|(_, step)| step.as_str()).collect();
+    assert!(
+        steps
+            .iter()
+            .any(|step| step.starts_with("iut: close tcp#1 → OK")),
+        "{steps:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_end_of_a_case_is_told_apart() {
+    let rig = rig().await;
+    match run(case!(violates, "kit.violation", 5000), &rig)
+        .await
+        .outcome
+    {
+        Err(Stop::Violation(violation)) => {
+            assert_eq!(violation.key, "kit.violation/close");
+            assert!(violation.at.contains("run/tests.rs"));
+        }
+        other => panic!("{other:?}"),
+    }
+    match run(case!(panics, "kit.panic", 5000), &rig).await.outcome {
+        Err(Stop::Trouble(Trouble::CaseBug(text))) => assert!(text.contains("proud"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+    match run(case!(hangs, "kit.hang", 200), &rig).await.outcome {
+        Err(Stop::Trouble(Trouble::Hang { request, .. })) => {
+            assert!(request.starts_with("recv(4)"))
+        }
+        other => panic!("{other:?}"),
+    }
+    match run(case!(does_not_block, "kit.blocks", 5000), &rig)
+        .await
+        .outcome
+    {
+        Err(Stop::Violation(violation)) => assert_eq!(violation.key, "kit.blocks/blocks"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn counters_come_back_after_a_case() {
+    let rig = rig().await;
+    for _ in 0..2 {
+        let seen = run(case!(takes_counters, "kit.counters", 5000), &rig).await;
+        assert!(seen.outcome.is_ok(), "{:?}", seen.outcome);
+    }
+}
