@@ -8,6 +8,7 @@
 
 pub mod board;
 pub mod cli;
+pub mod doctor;
 pub mod engine;
 pub mod event;
 pub mod inventory;

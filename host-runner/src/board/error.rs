@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::path::PathBuf;
 
+use super::process::Ended;
 use crate::lan::LanKind;
 use crate::link::{LinkError, LinkKind};
 
@@ -72,12 +73,12 @@ pub enum BoardError {
         source: std::io::Error,
     },
     /// It ended by itself.
-    #[error("board {board} is gone: {how}")]
+    #[error("board {board} is gone: {}", ended.how)]
     Gone {
         /// Which.
         board: String,
-        /// Exit status and last words.
-        how: String,
+        /// How.
+        ended: Ended,
     },
     /// It did not come up in time.
     #[error("board {board}: no {what} within {} ms", waited.as_millis())]

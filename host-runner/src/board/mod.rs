@@ -35,6 +35,16 @@ use crate::link::LinkKind;
 /// Time a board gets to end by itself before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_millis(500);
 
+/// Directories that killed runners have left; the next start of a board removes them.
+///
+/// # Errors
+/// There is no directory for sockets.
+pub fn leftovers() -> Result<Vec<PathBuf>, BoardError> {
+    let found = rundir::abandoned(&rundir::base()?);
+    rundir::remove_base_if_empty();
+    Ok(found)
+}
+
 /// How a board is to be started.
 #[derive(Clone, Debug, Default)]
 pub struct StartOptions {

@@ -47,7 +47,7 @@ pub(super) async fn start(
         })?;
     let connected = tokio::select! {
         connected = link::unix::connect(&socket, Instant::now() + PATIENCE) => connected,
-        ended = process.gone() => return Err(BoardError::Gone { board: board.into(), how: ended.how }),
+        ended = process.gone() => return Err(BoardError::Gone { board: board.into(), ended }),
     };
     match connected {
         Some(stream) => Ok((process, stream)),

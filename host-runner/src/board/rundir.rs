@@ -95,7 +95,7 @@ pub(super) fn base() -> Result<PathBuf, BoardError> {
 }
 
 /// Directories whose owner is dead.
-pub(crate) fn abandoned(base: &Path) -> Vec<PathBuf> {
+pub(super) fn abandoned(base: &Path) -> Vec<PathBuf> {
     fs::read_dir(base)
         .into_iter()
         .flatten()

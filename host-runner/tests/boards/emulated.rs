@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, lives, run};
-use hil::board::{RunningBoard, start};
+use hil::board::{BoardError, RunningBoard, start};
 use hil_kit::rig::HostAddress;
 use nsapi::Protocol;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,14 +34,19 @@ const ECHO: [u16; 18] = [
     0, 0,
 ];
 
-/// Jumps to where no code is: a fault, and a fault in its handler.
-const LOCKS_UP: [u16; 2] = [0xdeff, 0xdeff];
+/// Where the echo has received a byte: what it does with it.
+const RECEIVED: usize = 12;
+
+/// No instruction; without handlers its fault is followed by another one, and the core locks up.
+const UNDEFINED: u16 = 0xdeff;
 
 /// An ELF file for a Cortex-M with `code` behind a stack pointer and a reset vector.
 fn image(code: &[u16]) -> Vec<u8> {
     let mut memory = Vec::new();
     memory.extend(0x2000_1000_u32.to_le_bytes());
-    memory.extend(9_u32.to_le_bytes());
+    memory.extend(0x41_u32.to_le_bytes());
+    // No handlers.
+    memory.resize(0x40, 0);
     memory.extend(code.iter().flat_map(|half| half.to_le_bytes()));
     let size = u32::try_from(memory.len()).expect("small");
 
@@ -49,7 +54,7 @@ fn image(code: &[u16]) -> Vec<u8> {
     // Executable, Arm, version, entry, program headers at 52, no sections.
     elf.extend([2_u16, 40].iter().flat_map(|half| half.to_le_bytes()));
     elf.extend(
-        [1_u32, 9, 52, 0, 0x0500_0000]
+        [1_u32, 0x41, 52, 0, 0x0500_0000]
             .iter()
             .flat_map(|word| word.to_le_bytes()),
     );
@@ -253,13 +258,35 @@ fn a_locked_up_core_is_a_crash() {
         return;
     }
     run(async {
-        let bench = Bench::emulated("lockup", &image(&LOCKS_UP));
-        let board = up(&bench).await;
+        let mut code = ECHO;
+        code[RECEIVED] = UNDEFINED;
+        let bench = Bench::emulated("lockup", &image(&code));
+        let mut board = up(&bench).await;
+        let mut channel = board.take_channel();
+        channel.write_all(b"x").await.expect("the link takes it");
         let ended = tokio::time::timeout(PATIENCE, board.gone())
             .await
             .expect("QEMU gives up");
         assert!(ended.crashed, "{ended:?}");
         assert!(ended.how.contains("Lockup"), "{ended:?}");
+    });
+}
+
+#[test]
+fn a_core_that_locks_up_at_once_is_a_crash_whoever_notices_first() {
+    if !have_qemu() {
+        return;
+    }
+    run(async {
+        let bench = Bench::emulated("lockup", &image(&[UNDEFINED]));
+        let ended = match start(&bench.board, &bench.options()).await {
+            Ok(board) => tokio::time::timeout(PATIENCE, board.gone())
+                .await
+                .expect("QEMU gives up"),
+            Err(BoardError::Gone { ended, .. }) => ended,
+            Err(error) => panic!("{error}"),
+        };
+        assert!(ended.crashed, "{ended:?}");
     });
 }
 

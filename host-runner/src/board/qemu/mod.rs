@@ -19,7 +19,7 @@ pub(crate) use qmp::{Qmp, QmpError};
 
 use self::command::Files;
 use super::error::at;
-use super::process::{Blame, Process};
+use super::process::{Blame, Ended, Process};
 use super::{BoardError, Image};
 use crate::link;
 
@@ -89,17 +89,17 @@ pub(super) async fn start(
     let serial = tokio::select! {
         // Its own words say more than the closed monitor.
         biased;
-        ended = process.gone() => return Err(BoardError::Gone { board: board.into(), how: ended.how }),
+        ended = process.gone() => return Err(BoardError::Gone { board: board.into(), ended }),
         serial = let_go(board, &mut qmp) => serial,
     };
     let serial = match serial {
         Ok(serial) => serial,
         Err(error) => {
-            if let BoardError::Gone { board, how } = error {
+            if let BoardError::Gone { board, ended } = error {
                 // The monitor closes a moment before the process ends.
-                let ended = tokio::time::timeout(super::STOP_PATIENCE, process.gone()).await;
-                let how = ended.map_or(how, |ended| ended.how);
-                return Err(BoardError::Gone { board, how });
+                let real = tokio::time::timeout(super::STOP_PATIENCE, process.gone()).await;
+                let ended = real.unwrap_or(ended);
+                return Err(BoardError::Gone { board, ended });
             }
             return Err(error);
         }
@@ -121,7 +121,10 @@ async fn let_go(board: &str, qmp: &mut Qmp) -> Result<SerialStream, BoardError> 
     let trouble = |error: QmpError| match error {
         QmpError::Closed(_) => BoardError::Gone {
             board: board.into(),
-            how: "QEMU closed its monitor".into(),
+            ended: Ended {
+                how: "QEMU closed its monitor".into(),
+                crashed: false,
+            },
         },
         error => BoardError::Qemu {
             board: board.into(),

@@ -12,8 +12,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// Time for one command; the slowest takes some milliseconds on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Time for one command; the slowest takes some milliseconds on an idle machine, seconds on one that is
+/// busy building.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest line taken from QEMU, in bytes.
 const LONGEST_LINE: usize = 1 << 20;

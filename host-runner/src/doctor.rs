@@ -1,0 +1,303 @@
+//! What this machine has of what the boards of an inventory need, as data for `hil doctor`.
+//!
+//! Must not: install or change anything, or print.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+
+use rustix::fs::statvfs;
+use rustix::pty::{OpenptFlags, openpt};
+
+use crate::board;
+use crate::inventory::{BoardKind, Firmware, Inventory};
+
+/// The oldest QEMU that the boards are known to work with.
+const OLDEST_QEMU: (u32, u32) = (7, 2);
+
+/// A build and a run want this much at least, in MiB.
+const FREE_MIB: u64 = 2048;
+
+/// Target of the emulated board's image.
+const THUMB: &str = "thumbv7m-none-eabi";
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Health {
+    /// Fine.
+    Ok,
+    /// Works, but not as well as it could.
+    Warn,
+    /// Something does not work without it.
+    Missing,
+}
+
+/// One thing looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What.
+    pub name: &'static str,
+    /// How it came out.
+    pub health: Health,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it, if something is to be done.
+    pub fix: Option<String>,
+}
+
+impl Check {
+    fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            name,
+            health: Health::Ok,
+            detail: detail.into(),
+            fix: None,
+        }
+    }
+
+    fn warn(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            name,
+            health: Health::Warn,
+            detail: detail.into(),
+            fix: Some(fix.into()),
+        }
+    }
+
+    fn missing(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            name,
+            health: Health::Missing,
+            detail: detail.into(),
+            fix: Some(fix.into()),
+        }
+    }
+}
+
+/// Looks at everything that the boards of this inventory need.
+#[must_use]
+pub fn checks(inventory: &Inventory) -> Vec<Check> {
+    let boards = &inventory.boards;
+    let emulated = boards
+        .iter()
+        .any(|board| matches!(board.kind, BoardKind::Qemu { .. }));
+    let built = boards
+        .iter()
+        .any(|board| matches!(board.firmware, Firmware::Crate(_)));
+    let native = boards.iter().any(|board| board.kind == BoardKind::Native);
+    let mut checks = vec![board_list(inventory)];
+    if built {
+        checks.push(cargo());
+    }
+    if emulated {
+        if built {
+            checks.push(thumb_target());
+        }
+        checks.extend([qemu(), pseudo_terminal()]);
+    }
+    checks.push(loopback("loopback", Ipv4Addr::LOCALHOST));
+    if native {
+        checks.push(loopback(
+            "second loopback address",
+            Ipv4Addr::new(127, 0, 0, 2),
+        ));
+    }
+    let target = boards.first().map_or_else(
+        || Path::new(".").into(),
+        |board| board.workspace.join("target"),
+    );
+    checks.extend([free_disk(&target), leftovers()]);
+    checks
+}
+
+fn board_list(inventory: &Inventory) -> Check {
+    let names: Vec<&str> = inventory
+        .boards
+        .iter()
+        .map(|board| board.name.as_str())
+        .collect();
+    Check::ok(
+        "boards.toml",
+        format!("{}: {}", inventory.path.display(), names.join(", ")),
+    )
+}
+
+/// First line of a program's output, if it runs.
+fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .next()
+        .map(String::from)
+}
+
+fn cargo() -> Check {
+    match first_line("cargo", &["--version"]) {
+        Some(version) => Check::ok("cargo", version),
+        None => Check::missing("cargo", "cannot be run", "install Rust: https://rustup.rs"),
+    }
+}
+
+fn thumb_target() -> Check {
+    let name = "Cortex-M target";
+    let libraries = first_line("rustc", &["--print", "target-libdir", "--target", THUMB]);
+    // The directory is named whether it exists or not; only what is in it proves anything.
+    let has_core = |directory: &String| {
+        std::fs::read_dir(directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
+    };
+    match libraries.filter(has_core) {
+        Some(_) => Check::ok(name, format!("{THUMB} is installed")),
+        None => Check::warn(
+            name,
+            format!("{THUMB} is not installed for this rustc"),
+            format!(
+                "ci/setup, or: rustup target add {THUMB}; else cargo xtask firmware uses Debian's sources of std"
+            ),
+        ),
+    }
+}
+
+fn qemu() -> Check {
+    let Some(line) = first_line("qemu-system-arm", &["--version"]) else {
+        return Check::missing(
+            "QEMU",
+            "qemu-system-arm cannot be run",
+            "ci/setup, or: apt-get install qemu-system-arm",
+        );
+    };
+    match version(&line) {
+        Some(version) if version >= OLDEST_QEMU => Check::ok("QEMU", line),
+        _ => Check::warn(
+            "QEMU",
+            line,
+            format!("tried with {}.{} and later", OLDEST_QEMU.0, OLDEST_QEMU.1),
+        ),
+    }
+}
+
+/// `QEMU emulator version 7.2.22 (…)`
+fn version(line: &str) -> Option<(u32, u32)> {
+    let word = line
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let mut numbers = word.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+fn pseudo_terminal() -> Check {
+    match openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY) {
+        Ok(_) => Check::ok("pseudo-terminals", "can be opened"),
+        Err(error) => Check::missing(
+            "pseudo-terminals",
+            format!("cannot be opened: {error}"),
+            "mount devpts at /dev/pts; the link of an emulated board is one",
+        ),
+    }
+}
+
+fn loopback(name: &'static str, address: Ipv4Addr) -> Check {
+    match TcpListener::bind((address, 0)) {
+        Ok(_) => Check::ok(name, format!("{address} can be bound")),
+        Err(error) => Check::missing(
+            name,
+            format!("{address} cannot be bound: {error}"),
+            "bring up the loopback interface: ip link set lo up",
+        ),
+    }
+}
+
+fn free_disk(target: &Path) -> Check {
+    let name = "free disk space";
+    // The nearest directory that exists: target is made by the first build.
+    let existing = target
+        .ancestors()
+        .find(|path| path.is_dir())
+        .unwrap_or_else(|| Path::new("/"));
+    match statvfs(existing) {
+        Ok(found) => {
+            let mib = found.f_bavail.saturating_mul(found.f_frsize) / (1 << 20);
+            let detail = format!("{mib} MiB at {}", existing.display());
+            if mib >= FREE_MIB {
+                Check::ok(name, detail)
+            } else {
+                Check::warn(
+                    name,
+                    detail,
+                    format!("builds and evidence want {FREE_MIB} MiB; try cargo clean"),
+                )
+            }
+        }
+        Err(error) => Check::warn(
+            name,
+            format!("unknown at {}: {error}", existing.display()),
+            "look yourself",
+        ),
+    }
+}
+
+fn leftovers() -> Check {
+    let name = "leftovers of killed runs";
+    match board::leftovers() {
+        Ok(found) if found.is_empty() => Check::ok(name, "none"),
+        Ok(found) => {
+            let list: Vec<String> = found
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            Check::warn(
+                name,
+                list.join(", "),
+                "none needed: the next run removes them",
+            )
+        }
+        Err(error) => Check::missing(
+            name,
+            error.to_string(),
+            "sockets need a directory of this user alone",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_qemus_version() {
+        assert_eq!(
+            version("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)"),
+            Some((7, 2))
+        );
+        assert_eq!(version("QEMU emulator version 10.0.0"), Some((10, 0)));
+        assert_eq!(version("QEMU"), None);
+    }
+
+    #[test]
+    fn looks_only_at_what_the_boards_need() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("boards.toml");
+        let text = "[board.a]\nkind = \"native\"\nfirmware = { elf = \"a\" }\nport = \"posix\"\n";
+        std::fs::write(&file, text).expect("a file");
+        let checks = checks(&Inventory::load(&file).expect("nothing is wrong with it"));
+        let names: Vec<_> = checks.iter().map(|check| check.name).collect();
+        assert!(
+            names.contains(&"loopback") && names.contains(&"free disk space"),
+            "{names:?}"
+        );
+        assert!(
+            !names.contains(&"QEMU") && !names.contains(&"cargo"),
+            "{names:?}"
+        );
+        for check in checks {
+            assert_eq!(check.fix.is_none(), check.health == Health::Ok, "{check:?}");
+        }
+    }
+}
