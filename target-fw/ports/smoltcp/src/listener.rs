@@ -148,18 +148,17 @@ impl Core {
     }
 
     /// Whether a SYN deserves the pipe it took. smoltcp gives a SYN to the first socket that listens, so a
-    /// repeated one would start a second handshake between the same two ends; and it takes SYNs to
-    /// broadcast addresses and from our own, which could never be answered.
+    /// repeated one would start a second handshake between the same two ends; and it takes a SYN from our
+    /// own address, which could never be answered. (One to a broadcast address it drops by itself at the
+    /// next attempt to send.)
     fn handshake_is_sound(&mut self, pipe: usize) -> bool {
         let socket = self.tcp(pipe);
         let (Some(local), Some(remote)) = (socket.local_endpoint(), socket.remote_endpoint())
         else {
             return false;
         };
-        let WireAddress::Ipv4(local_ip) = local.addr;
         let WireAddress::Ipv4(remote_ip) = remote.addr;
-        if self.net.address() != Some(local_ip) || self.destination(remote_ip) != Destination::Host
-        {
+        if self.destination(remote_ip) != Destination::Host {
             return false;
         }
         match self.twin(Some(pipe), local.port, remote) {

@@ -11,4 +11,5 @@ mod dhcp;
 mod events;
 mod interface;
 mod listeners;
+mod noise;
 mod table;
