@@ -148,21 +148,24 @@ fn a_repeated_syn_does_not_take_a_second_place() {
     let elsewhere = bench.b.listener(81, 1);
     let listener = bench.b.listener(80, 1);
     bench.b.close(elsewhere);
-    // The SYN-ACK is lost once; meanwhile the SYN arrives twice more.
-    let mut lost = 0;
-    bench.b.lose(move |frame| {
-        let lose = tcp_flags(frame).is_some_and(|flags| flags & SYN != 0) && lost < 1;
-        lost += usize::from(lose);
-        lose
-    });
+    // Addresses are known, so that the segments can be followed one by one.
+    let (ping, pong) = (bench.a.udp(), bench.b.udp());
+    bench.a.sendto(ping, v4(bench.b.ip, 9), b"").unwrap();
+    bench.run();
+    bench.b.sendto(pong, v4(bench.a.ip, 9), b"").unwrap();
+    bench.run();
     let client = bench.a.tcp();
     let to = v4(bench.b.ip, 80);
-    let frame = syn_of(&bench, false, || {
-        assert_eq!(bench.a.connect(client, to), Err(Error::IN_PROGRESS))
-    });
+    assert_eq!(bench.a.connect(client, to), Err(Error::IN_PROGRESS));
+    bench.a.poll();
+    let syn = bench.b.inbox.borrow()[0].clone();
+    assert_eq!(tcp_flags(&syn), Some(SYN));
+    bench.b.poll();
+    // The answer is under way when the SYN arrives twice more.
     bench.b.stack.socket_listen(listener, 4).unwrap();
-    bench.b.inbox.borrow_mut().extend([frame.clone(), frame]);
-    bench.pass_ms(2_900);
+    bench.b.inbox.borrow_mut().extend([syn.clone(), syn]);
+    bench.b.poll();
+    bench.run();
     assert_eq!(bench.a.connect(client, to), Err(Error::IS_CONNECTED));
     bench.a.send(client, b"one").unwrap();
     bench.run();
@@ -173,6 +176,39 @@ fn a_repeated_syn_does_not_take_a_second_place() {
     // All four places are free again.
     for _ in 0..4 {
         bench.connect_to(80);
+    }
+}
+
+#[test]
+fn full_backlogs_leave_a_connection_to_every_socket() {
+    let bench = Bench::new();
+    let targets = bench.a.listener(90, 4);
+    let listeners = [bench.b.listener(80, 4), bench.b.listener(81, 4)];
+    for port in [80, 81] {
+        for _ in 0..4 {
+            let client = bench.a.tcp();
+            let _ = bench.a.connect(client, v4(bench.b.ip, port));
+            bench.run();
+            bench.a.close(client);
+        }
+    }
+    for _ in 0..6 {
+        let client = bench.b.tcp();
+        assert_eq!(
+            bench.b.connect(client, v4(bench.a.ip, 90)),
+            Err(Error::IN_PROGRESS)
+        );
+        bench.run();
+        assert_eq!(
+            bench.b.connect(client, v4(bench.a.ip, 90)),
+            Err(Error::IS_CONNECTED)
+        );
+        let (child, _) = bench.a.accept(targets).unwrap();
+        bench.a.close(child);
+    }
+    for listener in listeners {
+        // Every socket is taken, but the connections wait.
+        assert_eq!(bench.b.accept(listener).unwrap_err(), Error::NO_SOCKET);
     }
 }
 
