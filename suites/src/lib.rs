@@ -6,6 +6,7 @@
 
 mod addresses;
 mod errors;
+mod foreign;
 mod legacy;
 mod nonblocking;
 mod server;

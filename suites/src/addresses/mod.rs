@@ -1,1 +1,6 @@
-//! Addresses as text, and binding to them.
+//! Local addresses and ports, using them again, and addresses as text.
+
+mod bind;
+mod own;
+mod reuse;
+mod text;

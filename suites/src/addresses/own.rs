@@ -1,0 +1,89 @@
+//! Binding to addresses: the board's own, somebody else's, one of the other family.
+
+use hil_kit::{Bytes, Ctx, Done, Error, Fails, Matches, Outcome, Protocol, SocketAddress, case};
+
+use crate::foreign;
+
+/// A TCP socket can be bound to the board's own address, and connects from there.
+#[case(level = Must, cite = ["addresses.own.bind", "TCPSOCKET_BIND_ADDRESS"], needs = [Tcp], profile = Quick)]
+async fn tcp(cx: &mut Ctx) -> Outcome {
+    let listener = cx.peer().await?;
+    let tcp = cx.tcp().await?;
+    let own = cx.iut_address().await?;
+    let port = cx.free_port(Protocol::Tcp)?;
+
+    tcp.bind(SocketAddress::new(own.ip, port))
+        .await?
+        .expect(Done)?;
+
+    tcp.connect(listener.address()).await?.expect(Done)?;
+    let mut peer = listener.accept().await?;
+    tcp.send_all(b"from my own").await?;
+    peer.expect_bytes(b"from my own").await?;
+    Ok(())
+}
+
+/// A UDP socket can be bound to the board's own address, and receives there.
+#[case(level = Must, cite = ["addresses.own.bind", "UDPSOCKET_BIND_ADDRESS"], needs = [Udp], profile = Quick)]
+async fn udp(cx: &mut Ctx) -> Outcome {
+    let udp = cx.udp().await?;
+    let peer = cx.scripter().await?;
+    let own = cx.iut_address().await?;
+    let port = cx.free_port(Protocol::Udp)?;
+
+    udp.bind(SocketAddress::new(own.ip, port))
+        .await?
+        .expect(Done)?;
+
+    peer.send_to_port(port, b"to your own").await?;
+    udp.recv_from(16)
+        .await?
+        .expect(Bytes(b"to your own"))?
+        .expect_from(peer.address())?;
+    Ok(())
+}
+
+/// Binding a TCP socket to an address the board does not have answers PARAMETER.
+#[case(level = Must, cite = ["addresses.own.foreign", "TCPSOCKET_BIND_ADDRESS_INVALID"], needs = [Tcp], profile = Quick)]
+async fn tcp_foreign(cx: &mut Ctx) -> Outcome {
+    let tcp = cx.tcp().await?;
+    let foreign = foreign::of_the_same_family(cx.iut_address().await?.ip);
+    let port = cx.free_port(Protocol::Tcp)?;
+
+    tcp.bind(SocketAddress::new(foreign, port))
+        .await?
+        .expect(Fails(Error::PARAMETER))?;
+    Ok(())
+}
+
+/// Binding a UDP socket to an address the board does not have answers PARAMETER.
+#[case(level = Must, cite = ["addresses.own.foreign", "UDPSOCKET_BIND_ADDRESS_INVALID"], needs = [Udp], profile = Quick)]
+async fn udp_foreign(cx: &mut Ctx) -> Outcome {
+    let udp = cx.udp().await?;
+    let foreign = foreign::of_the_same_family(cx.iut_address().await?.ip);
+    let port = cx.free_port(Protocol::Udp)?;
+
+    udp.bind(SocketAddress::new(foreign, port))
+        .await?
+        .expect(Fails(Error::PARAMETER))?;
+    Ok(())
+}
+
+/// Binding to an address of the family that the board does not speak answers PARAMETER or UNSUPPORTED.
+///
+/// A board that speaks both does not have this address either, so PARAMETER is right there too.
+#[case(level = Must, cite = ["addresses.own.wrong-family", "ADR-10", "TCPSOCKET_BIND_WRONG_TYPE", "UDPSOCKET_BIND_WRONG_TYPE"], needs = [Tcp, Udp], profile = Quick)]
+async fn wrong_family(cx: &mut Ctx) -> Outcome {
+    let (tcp, udp) = (cx.tcp().await?, cx.udp().await?);
+    let other = foreign::of_the_other_family(cx.iut_address().await?.ip);
+    let refused = Fails(Error::PARAMETER).or(
+        Fails(Error::UNSUPPORTED),
+        "ADR-10: a stack without that family may say so",
+    );
+
+    let address = SocketAddress::new(other, cx.free_port(Protocol::Tcp)?);
+    tcp.bind(address).await?.expect(refused.clone())?;
+    let address = SocketAddress::new(other, cx.free_port(Protocol::Udp)?);
+    udp.bind(address).await?.expect(refused)?;
+    Ok(())
+}
