@@ -13,8 +13,8 @@ use crate::slots::Slot;
 /// TCP sockets of smoltcp beyond the announced ones: they hold connections nobody has accepted yet.
 pub const SPARE_TCP: usize = 4;
 /// Datagrams a UDP socket queues, at most, in each direction.
-const RX_DATAGRAMS: usize = 16;
-const TX_DATAGRAMS: usize = 8;
+const RX_DATAGRAMS: usize = 10;
+const TX_DATAGRAMS: usize = 4;
 /// Largest payload of an unfragmented datagram over Ethernet: 1500 less the IPv4 and UDP headers.
 const MAX_DATAGRAM: usize = 1472;
 /// Option number of the host name (RFC 2132 §3.14).
@@ -23,8 +23,8 @@ const DHCP_HOST_NAME: u8 = 12;
 /// Sockets and buffers: `TCP` sockets of smoltcp ([`SPARE_TCP`] of them in reserve, so `TCP - SPARE_TCP`
 /// can be open), `UDP` sockets, and `ALL`, which must be `TCP + UDP + 1` (the last is for DHCP).
 ///
-/// Buffer sizes are in bytes and per socket. Meant for a `static_cell::ConstStaticCell`, so that it lies in
-/// zeroed memory.
+/// Buffer sizes are in bytes and per socket. Empty it is all zero: in a `static_cell::ConstStaticCell` it
+/// lies in `.bss` and takes no room in the image.
 pub struct StackResources<
     const TCP: usize,
     const UDP: usize,
@@ -34,14 +34,15 @@ pub struct StackResources<
     const UDP_RX: usize = 2048,
     const UDP_TX: usize = 1536,
 > {
-    sockets: [SocketStorage<'static>; ALL],
+    // Vectors rather than arrays: empty they are all zero, which keeps the whole out of the image.
+    sockets: Vec<SocketStorage<'static>, ALL>,
     tcp_rx: [[u8; TCP_RX]; TCP],
     tcp_tx: [[u8; TCP_TX]; TCP],
     udp_rx: [[u8; UDP_RX]; UDP],
     udp_tx: [[u8; UDP_TX]; UDP],
-    udp_rx_meta: [[udp::PacketMetadata; RX_DATAGRAMS]; UDP],
-    udp_tx_meta: [[udp::PacketMetadata; TX_DATAGRAMS]; UDP],
-    dhcp_options: [DhcpOption<'static>; 1],
+    udp_rx_meta: [Vec<udp::PacketMetadata, RX_DATAGRAMS>; UDP],
+    udp_tx_meta: [Vec<udp::PacketMetadata, TX_DATAGRAMS>; UDP],
+    dhcp_options: Vec<DhcpOption<'static>, 1>,
     pipes: Vec<Pipe, TCP>,
     datagrams: Vec<Datagrams, UDP>,
     slots: Vec<Slot, ALL>,
@@ -87,17 +88,14 @@ impl<
             );
         };
         Self {
-            sockets: [SocketStorage::EMPTY; ALL],
+            sockets: Vec::new(),
             tcp_rx: [[0; TCP_RX]; TCP],
             tcp_tx: [[0; TCP_TX]; TCP],
             udp_rx: [[0; UDP_RX]; UDP],
             udp_tx: [[0; UDP_TX]; UDP],
-            udp_rx_meta: [[udp::PacketMetadata::EMPTY; RX_DATAGRAMS]; UDP],
-            udp_tx_meta: [[udp::PacketMetadata::EMPTY; TX_DATAGRAMS]; UDP],
-            dhcp_options: [DhcpOption {
-                kind: DHCP_HOST_NAME,
-                data: &[],
-            }],
+            udp_rx_meta: [const { Vec::new() }; UDP],
+            udp_tx_meta: [const { Vec::new() }; UDP],
+            dhcp_options: Vec::new(),
             pipes: Vec::new(),
             datagrams: Vec::new(),
             slots: Vec::new(),
@@ -121,6 +119,7 @@ impl<
 
     /// Deals out the memory.
     pub(crate) fn split(&'static mut self, config: &Config) -> Parts {
+        while self.sockets.push(SocketStorage::EMPTY).is_ok() {}
         let mut sockets = SocketSet::new(&mut self.sockets[..]);
         for (rx, tx) in self.tcp_rx.iter_mut().zip(&mut self.tcp_tx) {
             let mut socket = tcp::Socket::new(
@@ -136,6 +135,8 @@ impl<
         for ((rx, tx), (rx_meta, tx_meta)) in
             self.udp_rx.iter_mut().zip(&mut self.udp_tx).zip(metas)
         {
+            while rx_meta.push(udp::PacketMetadata::EMPTY).is_ok() {}
+            while tx_meta.push(udp::PacketMetadata::EMPTY).is_ok() {}
             let socket = udp::Socket::new(
                 udp::PacketBuffer::new(&mut rx_meta[..], &mut rx[..]),
                 udp::PacketBuffer::new(&mut tx_meta[..], &mut tx[..]),
@@ -143,19 +144,18 @@ impl<
             let _ = self.datagrams.push(Datagrams::new(sockets.add(socket)));
         }
         while self.slots.push(Slot::EMPTY).is_ok() {}
-        let dhcp_options: &'static [DhcpOption<'static>] =
-            if config.hostname.is_empty() || config.hostname.len() > 63 {
-                &[]
-            } else {
-                self.dhcp_options[0].data = config.hostname.as_bytes();
-                &self.dhcp_options
-            };
+        if !config.hostname.is_empty() && config.hostname.len() <= 63 {
+            let _ = self.dhcp_options.push(DhcpOption {
+                kind: DHCP_HOST_NAME,
+                data: config.hostname.as_bytes(),
+            });
+        }
         Parts {
             sockets,
             pipes: &mut self.pipes,
             datagrams: &mut self.datagrams,
             slots: &mut self.slots,
-            dhcp_options,
+            dhcp_options: &self.dhcp_options,
             limits: Self::limits(config.syn_timeout_ms),
         }
     }
