@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod addresses;
+mod codes;
 mod errors;
 mod foreign;
 mod legacy;

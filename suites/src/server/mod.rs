@@ -1,3 +1,7 @@
 //! TCP server sockets: listen, accept, what becomes of the children.
 
 mod accept;
+mod child;
+mod close;
+mod listen;
+mod queue;

@@ -1,0 +1,53 @@
+//! Opening TCP sockets.
+
+use hil_kit::{Ctx, Done, Error, Fails, Matches as _, Outcome, Stop, Tcp, case};
+
+/// Every TCP socket that the port promises can be opened; one too many is NO_SOCKET or NO_MEMORY; and once all
+/// are deleted, just as many can be opened again.
+#[case(
+    level = Must,
+    cite = ["tcp.open.limit", "TCPSOCKET_OPEN_LIMIT"],
+    needs = [Tcp],
+    profile = Quick,
+    tags = ["exclusive"]
+)]
+async fn limit(cx: &mut Ctx) -> Outcome {
+    let first = open_all(cx).await?;
+    let promised = cx.limits().tcp_sockets;
+    cx.require(
+        first >= usize::from(promised),
+        "count",
+        format!("at least {promised} sockets"),
+        format!("{first} sockets"),
+    )?;
+
+    let second = open_all(cx).await?;
+    cx.require(
+        second == first,
+        "second-round",
+        format!("{first} sockets as in the first round"),
+        format!("{second} sockets"),
+    )
+}
+
+/// Opens sockets until there is none left, deletes them all, and says how many there were.
+async fn open_all(cx: &Ctx) -> Result<usize, Stop> {
+    let most = 2 * usize::from(cx.limits().sockets) + 8;
+    let mut sockets: Vec<Tcp> = Vec::new();
+    loop {
+        let (socket, answer) = cx.try_tcp().await?;
+        if answer.code() != 0 || sockets.len() == most {
+            answer.expect(Fails(Error::NO_SOCKET).or(
+                Fails(Error::NO_MEMORY),
+                "contract §3: stacks differ in what runs out first",
+            ))?;
+            socket.delete().await?.expect(Done)?;
+            break;
+        }
+        sockets.push(socket);
+    }
+    for socket in &sockets {
+        socket.delete().await?.expect(Done)?;
+    }
+    Ok(sockets.len())
+}
