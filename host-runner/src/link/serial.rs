@@ -43,3 +43,64 @@ fn explain(port: &Path, error: &tokio_serial::Error) -> LinkError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+    use std::path::PathBuf;
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    fn pseudo_terminal() -> (OwnedFd, PathBuf) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).expect("ours");
+        unlockpt(&master).expect("ours");
+        let name = ptsname(&master, Vec::new()).expect("a name");
+        (master, PathBuf::from(name.into_string().expect("plain")))
+    }
+
+    #[tokio::test]
+    async fn passes_every_byte_as_it_is() {
+        let (master, port) = pseudo_terminal();
+        let mut stream = open(&port, 115_200).expect("it opens");
+        // What a terminal would swallow, translate or answer.
+        let bytes = [0x00, 0x03, 0x04, 0x0a, 0x0d, 0x11, 0x13, 0x1a, 0x7f, 0xff];
+        let mut board = File::from(master);
+        board.write_all(&bytes).expect("it takes them");
+        let mut received = [0; 10];
+        stream.read_exact(&mut received).await.expect("bytes");
+        assert_eq!(received, bytes);
+        drop(board);
+    }
+
+    #[tokio::test]
+    async fn one_user_at_a_time() {
+        let (_master, port) = pseudo_terminal();
+        let first = open(&port, 115_200).expect("it opens");
+        // The superuser may open what is locked.
+        if !rustix::process::geteuid().is_root() {
+            let error = open(&port, 115_200).expect_err("it is in use");
+            assert!(matches!(error, LinkError::Busy { .. }), "{error}");
+        }
+        drop(first);
+    }
+
+    #[tokio::test]
+    async fn says_what_is_wrong_with_a_port() {
+        let missing = open(Path::new("/dev/ttyNOSUCH"), 115_200).expect_err("it is not there");
+        assert_eq!(
+            missing,
+            LinkError::NoPort {
+                port: "/dev/ttyNOSUCH".into()
+            }
+        );
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let plain = open(file.path(), 115_200).expect_err("it is no port");
+        assert!(matches!(plain, LinkError::NotSerial { .. }), "{plain}");
+    }
+}
