@@ -1,5 +1,7 @@
 //! The agent itself: session, requests in, lanes on, replies out.
 
+use core::mem;
+
 use nsapi::Iut;
 use nsapi::interface::Status;
 use nsapi_protocol::frame::{Deframer, MAX_FRAME};
@@ -7,13 +9,14 @@ use nsapi_protocol::message::{Op, Request, Scope};
 use nsapi_protocol::{Answer, Event, PROTOCOL, Reject, ScopeReport};
 
 use crate::dispatch::{Dispatch, Start};
+use crate::handles::Handles;
 use crate::inbox::Inbox;
 use crate::lane::{Lane, Progress};
-use crate::limits::{CREDITS, LANE_SLOTS, LOG_LINE, ROUNDS};
+use crate::limits::{COUNTERS, CREDITS, LOG_LINE, ROUNDS};
 use crate::outbox::Outbox;
 use crate::seen::Seen;
 use crate::work::Work;
-use crate::{Counters, Identity};
+use crate::{Counters, Identity, Memory};
 
 /// The way to the runner.
 pub trait Link {
@@ -23,19 +26,19 @@ pub trait Link {
 
 /// The agent for one IUT and one link.
 #[derive(Debug)]
-pub struct Agent<I: Iut + ?Sized + 'static> {
-    inbox: Inbox,
-    deframer: Deframer<MAX_FRAME>,
-    core: Core<I>,
+pub struct Agent<'m, I: Iut + ?Sized + 'static> {
+    inbox: &'m mut Inbox,
+    deframer: &'m mut Deframer<MAX_FRAME>,
+    core: Core<'m, I>,
 }
 
 /// All but what requests are read from, so that a request can be borrowed while it is carried out.
 #[derive(Debug)]
-struct Core<I: Iut + ?Sized + 'static> {
-    work: Work<I>,
+struct Core<'m, I: Iut + ?Sized + 'static> {
+    work: Work<'m, I>,
     identity: Identity,
-    outbox: Outbox,
-    seen: Seen,
+    outbox: &'m mut Outbox,
+    seen: &'m mut Seen,
     /// The runner's nonce, while there is a session.
     session: Option<u64>,
     /// Worst lateness since it was last reported.
@@ -44,33 +47,49 @@ struct Core<I: Iut + ?Sized + 'static> {
     promised_us: Option<u64>,
     /// A change of the interface's status is to be told.
     status_changed: bool,
+    /// The first poll has been made.
+    started: bool,
 }
 
-impl<I: Iut + ?Sized + 'static> Agent<I> {
-    /// An agent that has just started: it tells so, and waits to be greeted.
+impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
+    /// An agent that has just started: its first poll tells so, then it waits to be greeted. `memory` is
+    /// fresh.
     #[must_use]
-    pub fn new(iut: &'static I, identity: Identity, counters: &'static Counters) -> Self {
-        let mut outbox = Outbox::new();
-        outbox.event(Event::Boot {
-            boot: identity.boot,
-            crashed: identity.beacon.is_some(),
-        });
-        // Without a listener the status can still be asked for.
-        let _ = iut
-            .interface()
-            .add_event_listener(counters.status_callback());
+    pub fn new(
+        iut: &'static I,
+        identity: Identity,
+        counters: &'static Counters,
+        memory: &'m mut Memory,
+    ) -> Self {
+        let Memory {
+            inbox,
+            deframer,
+            lanes,
+            scratch,
+            outbox,
+            seen,
+        } = memory;
+        while lanes.push(None).is_ok() {}
         Self {
-            inbox: Inbox::new(),
-            deframer: Deframer::new(),
+            inbox,
+            deframer,
             core: Core {
-                work: Work::new(iut, counters),
+                work: Work {
+                    iut,
+                    counters,
+                    handles: Handles::new(),
+                    lanes,
+                    scratch,
+                    counter_scopes: [None; COUNTERS],
+                },
                 identity,
                 outbox,
-                seen: Seen::new(),
+                seen,
                 session: None,
                 jitter_us: 0,
                 promised_us: None,
                 status_changed: false,
+                started: false,
             },
         }
     }
@@ -96,11 +115,12 @@ impl<I: Iut + ?Sized + 'static> Agent<I> {
     /// clock; `None` if nothing but bytes or an event can make it necessary.
     pub fn poll(&mut self, link: &mut dyn Link) -> Option<u64> {
         let core = &mut self.core;
+        core.start();
         core.note_lateness();
         let mut more = false;
         for _ in 0..ROUNDS {
             core.outbox.drain(link);
-            more = Self::take_requests(&mut self.inbox, &mut self.deframer, core);
+            more = Self::take_requests(self.inbox, self.deframer, core);
             more |= core.run_lanes();
             core.tell_status();
             if !more {
@@ -139,7 +159,7 @@ impl<I: Iut + ?Sized + 'static> Agent<I> {
     fn take_requests(
         inbox: &mut Inbox,
         deframer: &mut Deframer<MAX_FRAME>,
-        core: &mut Core<I>,
+        core: &mut Core<'_, I>,
     ) -> bool {
         let mut bytes = inbox.bytes();
         for _ in 0..CREDITS {
@@ -156,7 +176,24 @@ impl<I: Iut + ?Sized + 'static> Agent<I> {
     }
 }
 
-impl<I: Iut + ?Sized> Core<I> {
+impl<I: Iut + ?Sized> Core<'_, I> {
+    /// Tells that the board has started, once.
+    fn start(&mut self) {
+        if !mem::replace(&mut self.started, true) {
+            let Identity { boot, beacon, .. } = &self.identity;
+            self.outbox.event(Event::Boot {
+                boot: *boot,
+                crashed: beacon.is_some(),
+            });
+            // Without a listener the status can still be asked for.
+            let _ = self
+                .work
+                .iut
+                .interface()
+                .add_event_listener(self.work.counters.status_callback());
+        }
+    }
+
     fn request(&mut self, request: &Request<'_>) {
         let &Request { id, ref op } = request;
         if let Op::Hello { protocol, nonce } = *op {
@@ -203,7 +240,7 @@ impl<I: Iut + ?Sized> Core<I> {
         if wanted.is_none() || self.session != wanted {
             self.end_scope(None);
             self.outbox.forget_session();
-            self.seen = Seen::new();
+            *self.seen = Seen::new();
             self.session = wanted;
             let interface = self.work.iut.interface();
             if interface.status() != Ok(Status::GlobalUp) {
@@ -238,7 +275,7 @@ impl<I: Iut + ?Sized> Core<I> {
     /// Polls the lanes. `true`: something has moved, so another round may move more.
     fn run_lanes(&mut self) -> bool {
         let mut moved = false;
-        for slot in 0..LANE_SLOTS {
+        for slot in 0..self.work.lanes.len() {
             if !self.outbox.make_room() {
                 break;
             }

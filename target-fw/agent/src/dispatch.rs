@@ -43,7 +43,7 @@ pub(crate) struct Start<'s> {
 
 type Checked<'w, 'r> = Result<Dispatch<'w, 'r>, Reject>;
 
-impl<I: Iut + ?Sized> Work<I> {
+impl<I: Iut + ?Sized> Work<'_, I> {
     /// Does, or starts, what `op` asks for. Greeting and scopes are the caller's business.
     pub(crate) fn dispatch<'w, 'r>(&'w mut self, op: &Op<'r>, now_us: u64) -> Checked<'w, 'r> {
         let deadline = |timeout_ms: u32| now_us.saturating_add(u64::from(timeout_ms) * 1000);
@@ -189,7 +189,7 @@ impl<I: Iut + ?Sized> Work<I> {
                 let result = self
                     .iut
                     .getsockopt(entry.id, level, name, self.scratch.blank(size));
-                let (code, data) = received(result, size, &self.scratch);
+                let (code, data) = received(result, size, self.scratch);
                 Ok(Dispatch::Answer(Answer::Bytes { code, data }))
             }
             Op::GetPeerName { handle } => {
@@ -223,7 +223,7 @@ impl<I: Iut + ?Sized> Work<I> {
                 let length = self.iut.format_address(&address.into(), text);
                 Ok(Dispatch::Answer(match length {
                     Some(length) => {
-                        let (code, data) = received(Ok(length), SMALL, &self.scratch);
+                        let (code, data) = received(Ok(length), SMALL, self.scratch);
                         Answer::Bytes { code, data }
                     }
                     None => Answer::Bytes {

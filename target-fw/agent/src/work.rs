@@ -7,33 +7,22 @@ use nsapi_protocol::message::Scope;
 use crate::Counters;
 use crate::handles::{Entry, Handles};
 use crate::lane::{Effect, Lane};
-use crate::limits::{COUNTERS, LANE_SLOTS};
+use crate::limits::COUNTERS;
 use crate::scratch::Scratch;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Work<I: Iut + ?Sized + 'static> {
+pub(crate) struct Work<'m, I: Iut + ?Sized + 'static> {
     pub(crate) iut: &'static I,
     pub(crate) counters: &'static Counters,
     pub(crate) handles: Handles,
-    pub(crate) lanes: [Option<Lane>; LANE_SLOTS],
-    pub(crate) scratch: Scratch,
+    pub(crate) lanes: &'m mut [Option<Lane>],
+    pub(crate) scratch: &'m mut Scratch,
     /// Scope that each counter belongs to.
     pub(crate) counter_scopes: [Option<Scope>; COUNTERS],
 }
 
-impl<I: Iut + ?Sized> Work<I> {
-    pub(crate) const fn new(iut: &'static I, counters: &'static Counters) -> Self {
-        Self {
-            iut,
-            counters,
-            handles: Handles::new(),
-            lanes: [const { None }; LANE_SLOTS],
-            scratch: Scratch::new(),
-            counter_scopes: [None; COUNTERS],
-        }
-    }
-
+impl<I: Iut + ?Sized> Work<'_, I> {
     /// Enters what a finished lane has changed; `scope` is the lane's.
     pub(crate) fn apply(&mut self, effect: Effect, scope: Option<Scope>) {
         match effect {
@@ -62,7 +51,7 @@ impl<I: Iut + ?Sized> Work<I> {
     pub(crate) fn end_scope(&mut self, scope: Option<Scope>) -> (u16, u16) {
         let ends = |of: Option<Scope>| scope.is_none() || of == scope;
         let mut calls = 0;
-        for place in &mut self.lanes {
+        for place in self.lanes.iter_mut() {
             if let Some(lane) = place.take_if(|lane| ends(lane.scope)).as_mut() {
                 lane.cancel(self.iut);
                 calls += 1;

@@ -1,7 +1,7 @@
 //! What is fuzzed: one function per direction. Also run by the agent's property tests, so that a short search
 //! belongs to every test run.
 
-use nsapi_agent::{Agent, Counters, Identity, Link};
+use nsapi_agent::{Agent, Counters, Identity, Link, Memory};
 use nsapi_null::Null;
 use nsapi_protocol::frame::{Deframer, MAX_FRAME, encode};
 use nsapi_protocol::{Answer, FromAgent, Op, PROTOCOL, Reply, Request};
@@ -22,7 +22,8 @@ pub(crate) fn towards_the_agent(mut data: &[u8]) {
         beacon: None,
         jitter_us: || 0,
     };
-    let mut agent = Agent::new(NULL.with(|null| *null), identity, &COUNTERS);
+    let mut memory = Box::<Memory>::default();
+    let mut agent = Agent::new(NULL.with(|null| *null), identity, &COUNTERS, &mut memory);
     let mut link = Collect::default();
     let hello = Request {
         id: 0,
@@ -121,7 +122,7 @@ impl Link for Collect {
     }
 }
 
-fn request(agent: &mut Agent<Null>, link: &mut Collect, request: &Request<'_>) {
+fn request(agent: &mut Agent<'_, Null>, link: &mut Collect, request: &Request<'_>) {
     let mut frame = [0; MAX_FRAME];
     agent.receive(encode(request, &mut frame).expect("it fits"));
     for _ in 0..8 {

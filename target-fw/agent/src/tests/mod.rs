@@ -37,7 +37,7 @@ impl Link for Memory {
 
 /// An agent, and the runner that talks to it.
 struct Bench<I: Iut + 'static> {
-    agent: Agent<I>,
+    agent: Agent<'static, I>,
     link: Memory,
     next_id: u16,
 }
@@ -70,7 +70,7 @@ impl<I: Iut + 'static> Bench<I> {
             room: usize::MAX,
         };
         Self {
-            agent: Agent::new(iut, identity, counters),
+            agent: Agent::new(iut, identity, counters, Box::leak(Box::default())),
             link,
             next_id: 1,
         }

@@ -57,7 +57,12 @@ fn a_crash_is_told_with_its_beacon() {
     identity.build_id = &[3; 64];
     let null = Box::leak(Box::new(Null::new(|| 0)));
     let mut bench = Bench::ungreeted(null);
-    bench.agent = Agent::new(null, identity, Box::leak(Box::new(Counters::new())));
+    bench.agent = Agent::new(
+        null,
+        identity,
+        Box::leak(Box::new(Counters::new())),
+        Box::leak(Box::default()),
+    );
     assert_eq!(
         bench.run(),
         [FromAgent::Event(Event::Boot {

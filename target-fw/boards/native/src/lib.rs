@@ -19,7 +19,7 @@ use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 
 use nsapi::Iut;
-use nsapi_agent::{Agent, Counters, Identity};
+use nsapi_agent::{Agent, Counters, Identity, Memory};
 
 pub use clock::now_us;
 
@@ -73,7 +73,8 @@ fn serve<I: Iut + 'static>(args: args::Args, iut: &'static I, work: &dyn Work) -
         beacon: None,
         jitter_us: jitter::take_us,
     };
-    let mut agent = Agent::new(iut, identity, &COUNTERS);
+    let mut memory = Box::<Memory>::default();
+    let mut agent = Agent::new(iut, identity, &COUNTERS, &mut memory);
     let mut link = listener.accept()?;
     while link.is_up() {
         let work_at = work.work();

@@ -56,7 +56,7 @@ impl RunnerLink {
     }
 
     /// Hands what has arrived to the agent, as much as it takes now.
-    pub(crate) fn read_into<I: Iut + ?Sized + 'static>(&mut self, agent: &mut Agent<I>) {
+    pub(crate) fn read_into<I: Iut + ?Sized + 'static>(&mut self, agent: &mut Agent<'_, I>) {
         let mut buffer = [0; 2048];
         let room = agent.room().min(buffer.len());
         if room == 0 {
