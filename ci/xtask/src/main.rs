@@ -11,6 +11,8 @@ mod sysroot;
 mod thumb;
 mod toolchain;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -43,7 +45,17 @@ enum Chore {
     Thumb,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Firmware { names, quiet } => {
             for elf in firmware::build(&names, quiet)? {

@@ -37,7 +37,14 @@ impl Toolchain {
             "" | "debian" => {}
             other => bail!("{CHOICE}={other}: the only value it may have is `debian`"),
         }
-        let Some((rustc, source)) = with_sources() else {
+        let in_use = rustc_in_use();
+        let debian = PathBuf::from("/usr/bin/rustc");
+        let candidates = if choice.is_empty() {
+            vec![in_use, debian]
+        } else {
+            vec![debian]
+        };
+        let Some((rustc, source)) = with_sources(candidates) else {
             bail!(
                 "nothing here can build for {target}. Either of these helps:\n    \
                  rustup target add {target}\n    \
@@ -117,19 +124,15 @@ fn rustc_in_use() -> PathBuf {
 }
 
 /// The first compiler with the sources of the standard library beside it, and where those are.
-fn with_sources() -> Option<(PathBuf, PathBuf)> {
-    [rustc_in_use(), PathBuf::from("/usr/bin/rustc")]
-        .into_iter()
-        .find_map(|rustc| {
-            // Nightly features are borrowed to build the library; that is only sound for the matching sources.
-            let output = cargo::command(&rustc)
-                .env_remove("RUSTUP_TOOLCHAIN")
-                .args(["--print", "sysroot"])
-                .output();
-            let sysroot = String::from_utf8(output.ok()?.stdout).ok()?;
-            let source = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
-            source.join("core").is_dir().then_some((rustc, source))
-        })
+fn with_sources(candidates: Vec<PathBuf>) -> Option<(PathBuf, PathBuf)> {
+    candidates.into_iter().find_map(|rustc| {
+        let output = foreign(&rustc, &rustc)
+            .args(["--print", "sysroot"])
+            .output();
+        let sysroot = String::from_utf8(output.ok()?.stdout).ok()?;
+        let source = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
+        source.join("core").is_dir().then_some((rustc, source))
+    })
 }
 
 /// A tool of the toolchain `rustc` belongs to.

@@ -7,10 +7,13 @@
 )]
 
 use core::arch::naked_asm;
-use core::fmt::Write as _;
+use core::fmt::{self, Write as _};
 use core::panic::PanicInfo;
 
 use cortex_m::peripheral::SCB;
+use cortex_m_rt::exception;
+use nsapi_agent::BeaconRecord;
+use nsapi_agent::beacon::FaultKind;
 
 use crate::keep;
 use crate::text::say;
@@ -20,6 +23,10 @@ unsafe extern "C" {
     static _stack_end: u32;
     static _stack_start: u32;
 }
+
+/// Parts of the configurable fault status.
+const CFSR_MEMORY: u32 = 0x0000_00ff;
+const CFSR_BUS: u32 = 0x0000_ff00;
 
 /// What the core pushes when it enters an exception.
 #[repr(C)]
@@ -60,8 +67,14 @@ extern "C" fn hard_fault(frame: *const Frame) -> ! {
     if stack.contains(&frame.addr()) && frame.is_aligned() {
         // SAFETY: the core has just pushed a frame there, inside the stack.
         let frame = unsafe { frame.read_volatile() };
+        let kind = match cfsr {
+            0 => FaultKind::HardFault,
+            cfsr if cfsr & CFSR_MEMORY != 0 => FaultKind::MemManage,
+            cfsr if cfsr & CFSR_BUS != 0 => FaultKind::BusFault,
+            _ => FaultKind::UsageFault,
+        };
         crash(
-            "hard-fault",
+            kind,
             frame.pc,
             frame.lr,
             cfsr,
@@ -69,55 +82,56 @@ extern "C" fn hard_fault(frame: *const Frame) -> ! {
         )
     }
     crash(
-        "stack-overflow",
+        FaultKind::MemManage,
         0,
         0,
         cfsr,
-        format_args!("the stack ended at {:#010x}", frame.addr()),
+        format_args!("stack overflow, down to {:#010x}", frame.addr()),
+    )
+}
+
+/// Every exception and interrupt without a handler of its own.
+#[exception]
+unsafe fn DefaultHandler(number: i16) -> ! {
+    crash(
+        FaultKind::Unhandled,
+        0,
+        0,
+        0,
+        format_args!("interrupt {number}"),
     )
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let lr = cortex_m::register::lr::read();
     match info.location() {
         Some(at) => crash(
-            "panic",
+            FaultKind::Panic,
             0,
-            lr,
+            0,
             0,
             format_args!("{}:{}: {}", at.file(), at.line(), info.message()),
         ),
-        None => crash("panic", 0, lr, 0, format_args!("{}", info.message())),
+        None => crash(
+            FaultKind::Panic,
+            0,
+            0,
+            0,
+            format_args!("{}", info.message()),
+        ),
     }
 }
 
-fn crash(kind: &str, pc: u32, lr: u32, cfsr: u32, message: core::fmt::Arguments<'_>) -> ! {
+fn crash(kind: FaultKind, pc: u32, lr: u32, cfsr: u32, message: fmt::Arguments<'_>) -> ! {
     cortex_m::interrupt::disable();
-    keep::leave_beacon(|bytes| {
-        let mut text = Cut { bytes, length: 0 };
-        let _ = write!(
-            text,
-            "{kind} pc={pc:#x} lr={lr:#x} cfsr={cfsr:#x} {message}"
-        );
-        text.length
-    });
-    say!("{kind}: pc {pc:#010x} lr {lr:#010x} cfsr {cfsr:#010x}: {message}");
+    let mut beacon = BeaconRecord::new(kind, pc, lr, cfsr);
+    // What does not fit is cut off.
+    let _ = beacon.write_fmt(message);
+    beacon.seal();
+    keep::leave_beacon(beacon);
+    say!(
+        "{}: pc {pc:#010x} lr {lr:#010x} cfsr {cfsr:#010x}: {message}",
+        beacon.kind()
+    );
     SCB::sys_reset()
-}
-
-/// Text cut off where the room ends.
-struct Cut<'a> {
-    bytes: &'a mut [u8],
-    length: usize,
-}
-
-impl core::fmt::Write for Cut<'_> {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        for byte in text.bytes() {
-            *self.bytes.get_mut(self.length).ok_or(core::fmt::Error)? = byte;
-            self.length += 1;
-        }
-        Ok(())
-    }
 }

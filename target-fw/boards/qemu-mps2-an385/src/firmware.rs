@@ -1,83 +1,166 @@
-//! Start-up and main loop.
-//!
-//! For now without the agent: gets an address by DHCP and echoes the link.
+//! Start-up and main loop: the one context that everything but two interrupt handlers runs in.
 
-use smoltcp::iface::{Config, Interface, SocketSet, SocketStorage};
-use smoltcp::socket::dhcpv4;
-use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, IpCidr};
+use nsapi::interface::{NetworkInterface as _, Status};
+use nsapi::{AtStackLevel, EventTable, Sockets};
+use nsapi_agent::{Agent, Counters, Identity, Memory, limits};
+use nsapi_smoltcp::{Config, SmoltcpStack, StackResources};
+use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::hardware::{clock, guard, interrupts, lan9118::Lan9118};
+use crate::hardware::clock::{self, BoardClock};
+use crate::hardware::lan9118::Lan9118;
+use crate::hardware::{guard, interrupts};
 use crate::link::UartLink;
 use crate::text::{Text, say};
 use crate::{identity, keep};
 
+/// Name of the board; its folder has the same.
+const BOARD: &str = "qemu-mps2-an385";
+
+/// TCP sockets of the stack (four of them in reserve), UDP sockets, and all with the one for DHCP.
+const TCP: usize = 10;
+const UDP: usize = 4;
+const ALL: usize = TCP + UDP + 1;
+
+/// The port of this board and the socket layer over it.
+type Stack = SmoltcpStack<Lan9118>;
+type Layer = Sockets<Stack, BoardClock, { limits::HANDLES }>;
+type Iut = AtStackLevel<Stack, BoardClock, { limits::HANDLES }>;
+
+static RESOURCES: ConstStaticCell<StackResources<TCP, UDP, ALL>> =
+    ConstStaticCell::new(StackResources::new());
+static EVENTS: EventTable<{ limits::HANDLES }> = EventTable::new();
+static COUNTERS: Counters = Counters::new();
+static LAYER: StaticCell<Layer> = StaticCell::new();
+static IUT: StaticCell<Iut> = StaticCell::new();
+static AGENT: StaticCell<Agent<'static, Iut>> = StaticCell::new();
+static AGENT_MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
+
 #[cortex_m_rt::entry]
 fn start() -> ! {
-    let core = cortex_m::Peripherals::take().expect("taken once");
+    let Some(core) = cortex_m::Peripherals::take() else {
+        unreachable!("nobody was here before")
+    };
     guard::raise(&core.MPU);
     clock::start(core.SYST);
     Text::start();
     let starts = keep::count_start();
+    let build_id = identity::build_id();
     say!(
-        "qemu-mps2-an385, start {}, build id {:02x?}",
-        starts,
-        identity::build_id()
+        "{BOARD}, start {starts} since power-on, build id {:02x?}",
+        build_id
     );
-    let mut beacon = [0; keep::BEACON_SIZE];
-    if let Some(length) = keep::take_beacon(&mut beacon) {
-        say!("beacon {:?}", core::str::from_utf8(&beacon[..length]));
+    let beacon = keep::take_beacon();
+    if let Some(beacon) = &beacon {
+        say!("reset by a fault: {}: {}", beacon.kind(), beacon.message());
     }
-    let mut link = UartLink::start();
-    let mut nic = match Lan9118::start() {
+    let nic = match Lan9118::start() {
         Ok(nic) => nic,
         Err(trouble) => panic!("{trouble}"),
     };
-    say!("mac {:02x?}", nic.mac());
-    let now = || Instant::from_micros(clock::now_us() as i64);
-    let mut iface = Interface::new(
-        Config::new(EthernetAddress(nic.mac()).into()),
-        &mut nic,
-        now(),
+    let mac = nic.mac();
+    let seed = seed(starts, mac);
+    let boot = starts << 16 | (seed & 0xffff) as u32;
+
+    let resources = RESOURCES.take();
+    let stack = SmoltcpStack::new(
+        nic,
+        resources,
+        mac,
+        clock::now_us(),
+        seed,
+        Config::default(),
     );
-    let mut storage = [SocketStorage::EMPTY; 2];
-    let mut sockets = SocketSet::new(&mut storage[..]);
-    let dhcp = sockets.add(dhcpv4::Socket::new());
+    let layer: &'static Layer = LAYER.init_with(|| Sockets::new(stack, BoardClock, &EVENTS));
+    let stack = layer.stack();
+    let iut: &'static Iut = IUT.init_with(|| AtStackLevel::new(layer, stack, stack.statement()));
+    let identity = Identity {
+        board: BOARD,
+        build_id,
+        boot,
+        beacon,
+        jitter_us: clock::take_jitter_us,
+    };
+    let memory = AGENT_MEMORY.take();
+    let agent = AGENT.init_with(|| Agent::new(iut, identity, &COUNTERS, memory));
+    run(stack, agent, UartLink::start())
+}
+
+/// Goes round while anything moves, sleeps when nothing does.
+///
+/// What the agent calls, the stack has to carry out, and what happens in the stack may be what a call in
+/// the agent waits for. So both get their turn until a round in which no byte and no frame went anywhere
+/// and no deadline passed.
+fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink) -> ! {
+    let mut status = None;
+    let mut deadline = None;
     loop {
-        iface.poll(now(), &mut nic, &mut sockets);
-        match sockets.get_mut::<dhcpv4::Socket<'_>>(dhcp).poll() {
-            Some(dhcpv4::Event::Configured(config)) => {
-                say!(
-                    "address {}, jitter {} us so far",
-                    config.address,
-                    clock::take_jitter_us()
-                );
-                iface.update_ip_addrs(|a| {
-                    a.clear();
-                    let _ = a.push(IpCidr::Ipv4(config.address));
-                });
-            }
-            Some(dhcpv4::Event::Deconfigured) => say!("no address"),
-            None => {}
+        let frames = Lan9118::frames_moved();
+        let due = is_past(deadline);
+        let received = take_bytes(&link, agent);
+        let agent_at = agent.poll(&mut link);
+        let sending = link.send_portion();
+        let stack_at = stack.poll(clock::now_us());
+        tell_status(stack, &mut status);
+
+        deadline = [agent_at, stack_at].into_iter().flatten().min();
+        let moved = due || received || sending || Lan9118::frames_moved() != frames;
+        if moved || agent.has_output() && link.has_room() {
+            continue;
         }
-        let mut bytes = [0; 64];
-        let lost = UartLink::take_lost();
-        if lost > 0 {
-            say!("{lost} bytes of the link lost");
+        if Lan9118::is_waiting() {
+            Lan9118::rearm();
         }
-        let n = link.receive(&mut bytes);
-        link.write(&bytes[..n]);
-        let more = link.send_portion();
-        let until = iface
-            .poll_at(now(), &sockets)
-            .map(|at| at.total_micros() as u64);
-        Lan9118::rearm();
-        while !(more
-            || UartLink::has_received()
+        while !(UartLink::has_received()
             || Lan9118::is_waiting()
-            || until.is_some_and(|at| at <= clock::now_us()))
+            || link.can_go_on()
+            || is_past(deadline))
         {
-            interrupts::sleep_unless(|| UartLink::has_received() || Lan9118::is_waiting());
+            interrupts::sleep_unless(|| {
+                UartLink::has_received() || Lan9118::is_waiting() || link.can_go_on()
+            });
         }
     }
+}
+
+fn is_past(deadline: Option<u64>) -> bool {
+    deadline.is_some_and(|at| at <= clock::now_us())
+}
+
+/// Hands the agent what has arrived, as far as it has room. Whether there was anything.
+fn take_bytes(link: &UartLink, agent: &mut Agent<'_, Iut>) -> bool {
+    let mut bytes = [0; 128];
+    let room = agent.room().min(bytes.len());
+    let count = link.receive(&mut bytes[..room]);
+    agent.receive(&bytes[..count]);
+    let lost = UartLink::take_lost();
+    if lost > 0 {
+        say!("{lost} bytes from the runner lost");
+        agent.log("bytes from the runner were lost: the link was not emptied in time");
+    }
+    count > 0
+}
+
+/// Writes changes of the interface's status to the log.
+fn tell_status(stack: &Stack, last: &mut Option<Status>) {
+    let now = stack.status().ok();
+    if now != *last {
+        *last = now;
+        match stack.get_ip_address() {
+            Ok(address) => say!("interface {now:?}, address {:?}", address.ip),
+            Err(_) => say!("interface {now:?}"),
+        }
+    }
+}
+
+/// A number that is unlikely to come twice, for ports and sequence numbers: time since reset, count of
+/// starts and hardware address, mixed. Nobody should mistake it for a secret.
+fn seed(starts: u32, mac: [u8; 6]) -> u64 {
+    let mac = mac
+        .iter()
+        .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let mut mixed = clock::now_us() ^ u64::from(starts) << 32 ^ mac << 16;
+    // The finishing steps of SplitMix64: every bit of the input reaches every bit of the output.
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
 }

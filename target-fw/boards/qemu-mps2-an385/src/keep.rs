@@ -7,18 +7,20 @@
 )]
 
 use critical_section::Mutex;
+use nsapi_agent::BeaconRecord;
 
-/// Bytes a beacon may have.
-pub(crate) const BEACON_SIZE: usize = 256;
-
+/// Integers only: whatever the memory holds is a `Memory`.
 #[repr(C)]
 struct Memory {
     starts: u32,
+    /// The complement of `starts`.
     starts_check: u32,
-    beacon_length: u32,
-    beacon_check: u32,
-    beacon: [u8; BEACON_SIZE],
+    beacon: BeaconRecord,
 }
+
+/// Bytes that link/memory.x reserves.
+const SIZE: usize = 512;
+const _: () = assert!(size_of::<Memory>() <= SIZE);
 
 unsafe extern "C" {
     /// Begin of 512 bytes that belong to nobody else (link/memory.x).
@@ -32,41 +34,26 @@ static LOCK: Mutex<()> = Mutex::new(());
 /// Counts this start of the board; called once after each reset. Begins anew after power-on.
 pub(crate) fn count_start() -> u32 {
     with(|memory| {
-        let known = memory.starts_check == check(&memory.starts.to_le_bytes());
+        let known = memory.starts_check == !memory.starts;
         memory.starts = if known {
             memory.starts.wrapping_add(1)
         } else {
             1
         };
-        memory.starts_check = check(&memory.starts.to_le_bytes());
+        memory.starts_check = !memory.starts;
         memory.starts
     })
 }
 
-/// Leaves a beacon for after the reset. `write` fills it and says how long it is.
-pub(crate) fn leave_beacon(write: impl FnOnce(&mut [u8; BEACON_SIZE]) -> usize) {
-    with(|memory| {
-        let length = write(&mut memory.beacon).min(BEACON_SIZE);
-        memory.beacon_length = length as u32;
-        memory.beacon_check = check(&memory.beacon[..length]);
-    });
+/// Leaves a beacon for after the reset.
+pub(crate) fn leave_beacon(beacon: BeaconRecord) {
+    with(|memory| memory.beacon = beacon);
 }
 
-/// Takes the beacon that was left before the reset, if it is whole: copies it into `into`, gives its length
-/// and forgets it.
-pub(crate) fn take_beacon(into: &mut [u8; BEACON_SIZE]) -> Option<usize> {
-    with(|memory| {
-        let length = memory.beacon_length as usize;
-        let whole = length > 0
-            && memory
-                .beacon
-                .get(..length)
-                .is_some_and(|bytes| memory.beacon_check == check(bytes));
-        *into = memory.beacon;
-        memory.beacon_length = 0;
-        memory.beacon_check = 0;
-        whole.then_some(length)
-    })
+/// Takes the beacon that was left before the reset, if it is whole, and forgets it.
+pub(crate) fn take_beacon() -> Option<BeaconRecord> {
+    let beacon = with(|memory| core::mem::replace(&mut memory.beacon, BeaconRecord::EMPTY));
+    beacon.is_valid().then_some(beacon)
 }
 
 fn with<R>(f: impl FnOnce(&mut Memory) -> R) -> R {
@@ -76,12 +63,5 @@ fn with<R>(f: impl FnOnce(&mut Memory) -> R) -> R {
         // SAFETY: the linker script reserves the place, aligned and large enough; every bit pattern is a
         // `Memory`; only this function refers to it, interrupts are off and `f` cannot come back here.
         f(unsafe { &mut *memory })
-    })
-}
-
-/// FNV-1a, starting from a value that memory full of zeroes or ones does not satisfy.
-fn check(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |sum, byte| {
-        (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
     })
 }

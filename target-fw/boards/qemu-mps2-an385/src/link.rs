@@ -5,6 +5,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use nsapi_agent::Link;
+
 use crate::hardware::interrupts::Interrupt;
 use crate::hardware::uart::Uart;
 use crate::ring::Ring;
@@ -12,23 +14,22 @@ use crate::ring::Ring;
 /// Bytes handed to the UART in one turn of the main loop: some 160 µs on the emulated board.
 const PORTION: usize = 64;
 
-static RECEIVED: Ring<2048> = Ring::new();
+static RECEIVED: Ring<1024> = Ring::new();
 /// Received bytes there was no room for.
 static LOST: AtomicU32 = AtomicU32::new(0);
 
 /// The link as the main loop has it.
-pub(crate) struct UartLink {
-    sending: Ring<2048>,
-}
+pub(crate) struct UartLink;
+
+/// Bytes on their way out. Few, because the agent keeps what does not fit.
+static SENDING: Ring<256> = Ring::new();
 
 impl UartLink {
     /// Starts the UART and its interrupt.
     pub(crate) fn start() -> Self {
         Uart::LINK.start();
         Interrupt::LinkReceive.unmask();
-        Self {
-            sending: Ring::new(),
-        }
+        Self
     }
 
     /// Takes what has arrived.
@@ -46,30 +47,38 @@ impl UartLink {
         LOST.swap(0, Ordering::Relaxed)
     }
 
-    /// Queues bytes for sending; returns how many there was room for.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
-        bytes
-            .iter()
-            .take_while(|byte| self.sending.push(**byte))
-            .count()
+    /// Whether [`Link::write`] would take a byte.
+    pub(crate) fn has_room(&self) -> bool {
+        !SENDING.is_full()
+    }
+
+    /// Whether bytes are queued and the UART takes them.
+    pub(crate) fn can_go_on(&self) -> bool {
+        !SENDING.is_empty() && Uart::LINK.is_ready_to_send()
     }
 
     /// Sends a portion of what is queued. Returns whether more could be sent right away; if the UART is
     /// what holds it up, its interrupt will end the sleep.
     pub(crate) fn send_portion(&mut self) -> bool {
         for _ in 0..PORTION {
-            if self.sending.is_empty() {
+            if SENDING.is_empty() {
                 return false;
             }
             if !Uart::LINK.is_ready_to_send() {
                 Interrupt::LinkSend.unmask();
                 return false;
             }
-            if let Some(byte) = self.sending.pop() {
+            if let Some(byte) = SENDING.pop() {
                 Uart::LINK.send(byte);
             }
         }
-        !self.sending.is_empty()
+        !SENDING.is_empty()
+    }
+}
+
+impl Link for UartLink {
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        bytes.iter().take_while(|byte| SENDING.push(**byte)).count()
     }
 }
 

@@ -27,7 +27,7 @@ impl<const N: usize> Ring<N> {
     /// Appends a byte; `false` when there is no room.
     pub(crate) fn push(&self, byte: u8) -> bool {
         let written = self.written.load(Ordering::Relaxed);
-        if written.wrapping_sub(self.read.load(Ordering::Acquire)) >= N {
+        if self.is_full() {
             return false;
         }
         self.bytes[written % N].store(byte, Ordering::Relaxed);
@@ -56,6 +56,13 @@ impl<const N: usize> Ring<N> {
             taken += 1;
         }
         taken
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.written
+            .load(Ordering::Acquire)
+            .wrapping_sub(self.read.load(Ordering::Acquire))
+            >= N
     }
 
     pub(crate) fn is_empty(&self) -> bool {

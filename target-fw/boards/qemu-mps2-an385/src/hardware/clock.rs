@@ -10,7 +10,9 @@ use cortex_m::peripheral::SYST;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::exception;
 use critical_section::Mutex;
+use nsapi::Clock;
 
+use super::interrupts;
 use super::mmio::Block;
 
 const COUNTER: usize = 0x18;
@@ -24,6 +26,21 @@ const TICK_US: u32 = 1000;
 static COUNTED: Mutex<Cell<(u32, u32)>> = Mutex::new(Cell::new((0, 0)));
 static LAST_TICK: AtomicU32 = AtomicU32::new(0);
 static WORST_DELAY_US: AtomicU32 = AtomicU32::new(0);
+
+/// The clock of the socket layer.
+pub(crate) struct BoardClock;
+
+impl Clock for BoardClock {
+    fn now_us(&self) -> u64 {
+        now_us()
+    }
+
+    /// Sleeps until an interrupt, at most until the next tick. The stack works in the main loop, which
+    /// makes no blocking call; there is nobody else who would wait here.
+    fn idle(&self, _until_us: Option<u64>) {
+        interrupts::sleep_unless(|| false);
+    }
+}
 
 /// Starts counter and tick.
 pub(crate) fn start(mut tick: SYST) {

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the vector table is read by the core itself")]
 
 use cortex_m::interrupt::InterruptNumber;
-use cortex_m::peripheral::{NVIC, SCB};
+use cortex_m::peripheral::NVIC;
 
 use crate::link;
 
@@ -53,11 +53,16 @@ pub(crate) fn sleep_unless(busy: impl FnOnce() -> bool) {
 
 type Handler = unsafe extern "C" fn();
 
+unsafe extern "C" {
+    /// What becomes of an interrupt nobody expects (fault.rs).
+    fn DefaultHandler();
+}
+
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
 #[used]
 static __INTERRUPTS: [Handler; 32] = {
-    let mut vectors: [Handler; 32] = [unexpected; 32];
+    let mut vectors: [Handler; 32] = [DefaultHandler; 32];
     vectors[Interrupt::LinkReceive as usize] = link_receive;
     vectors[Interrupt::LinkSend as usize] = link_send;
     vectors[Interrupt::Network as usize] = network;
@@ -74,8 +79,4 @@ extern "C" fn link_send() {
 
 extern "C" fn network() {
     lan9118::on_interrupt();
-}
-
-extern "C" fn unexpected() {
-    panic!("unexpected interrupt, {:?}", SCB::vect_active());
 }

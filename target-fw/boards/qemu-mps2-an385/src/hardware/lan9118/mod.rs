@@ -6,10 +6,11 @@
 mod registers;
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
+use static_cell::ConstStaticCell;
 
 use self::registers as reg;
 use super::interrupts::Interrupt;
@@ -48,12 +49,25 @@ impl fmt::Display for Trouble {
 /// The chip, brought up.
 pub(crate) struct Lan9118 {
     mac: [u8; 6],
+    frames: &'static mut Frames,
+}
+
+/// Room for the frame being received and the one being sent.
+struct Frames {
     received: [u8; MAX_WORDS * 4],
     sending: [u8; MAX_WORDS * 4],
 }
 
+static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames {
+    received: [0; MAX_WORDS * 4],
+    sending: [0; MAX_WORDS * 4],
+});
+
+/// Frames that went either way, counted so that the main loop sees whether the stack did anything.
+static MOVED: AtomicU32 = AtomicU32::new(0);
+
 impl Lan9118 {
-    /// Resets and starts the chip. Its interrupt is let through at the end: before, the line is active.
+    /// Resets and starts the chip; for the one caller at start-up. Its interrupt is let through at the end: before, the line is active.
     pub(crate) fn start() -> Result<Self, Trouble> {
         match CHIP.read::<{ reg::BYTE_TEST }>() {
             reg::BYTE_TEST_PATTERN => {}
@@ -82,8 +96,7 @@ impl Lan9118 {
         Interrupt::Network.unmask();
         Ok(Self {
             mac,
-            received: [0; MAX_WORDS * 4],
-            sending: [0; MAX_WORDS * 4],
+            frames: FRAMES.take(),
         })
     }
 
@@ -108,6 +121,11 @@ impl Lan9118 {
         WAITING.load(Ordering::Relaxed)
     }
 
+    /// Frames received and sent so far, modulo 2³².
+    pub(crate) fn frames_moved() -> u32 {
+        MOVED.load(Ordering::Relaxed)
+    }
+
     /// Takes the next good frame out of the FIFO: its length in `received`. Damaged frames are dropped.
     fn take_frame(&mut self) -> Option<usize> {
         while frames_waiting() {
@@ -117,11 +135,12 @@ impl Lan9118 {
             // Every word has to be read, also of a frame nobody wants.
             for index in 0..with_checksum.div_ceil(4) {
                 let word = CHIP.read::<{ reg::RX_DATA }>().to_le_bytes();
-                if let Some(into) = self.received.get_mut(index * 4..index * 4 + 4) {
+                if let Some(into) = self.frames.received.get_mut(index * 4..index * 4 + 4) {
                     into.copy_from_slice(&word);
                 }
             }
             let length = with_checksum.saturating_sub(reg::CHECKSUM_LENGTH);
+            MOVED.fetch_add(1, Ordering::Relaxed);
             if good && length <= MAX_FRAME {
                 return Some(length);
             }
@@ -141,13 +160,13 @@ impl phy::Device for Lan9118 {
         }
         let length = self.take_frame()?;
         Some((
-            Received(&self.received[..length]),
-            Sending(&mut self.sending),
+            Received(&self.frames.received[..length]),
+            Sending(&mut self.frames.sending),
         ))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Sending<'_>> {
-        room_to_send().then_some(Sending(&mut self.sending))
+        room_to_send().then_some(Sending(&mut self.frames.sending))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -174,6 +193,7 @@ impl phy::TxToken for Sending<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
         // smoltcp keeps to `max_transmission_unit`.
         let result = f(&mut self.0[..length]);
+        MOVED.fetch_add(1, Ordering::Relaxed);
         CHIP.write::<{ reg::TX_DATA }>(reg::tx_command_a(length));
         CHIP.write::<{ reg::TX_DATA }>(reg::tx_command_b(length));
         for word in self.0.as_chunks::<4>().0.iter().take(length.div_ceil(4)) {
