@@ -49,6 +49,8 @@ pub(super) enum Command {
     List(List),
     /// List the boards of boards.toml
     Boards(Boards),
+    /// Look for what is missing on this machine, and say how to get it
+    Doctor(Doctor),
     /// Explain a case, an error code of the API, an exit code or a verdict
     #[command(after_help = "\
 Examples:
@@ -181,6 +183,16 @@ pub(super) struct List {
 pub(super) struct Boards {
     #[command(flatten)]
     pub(super) inventory: Inventory,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub(super) inventory: Inventory,
+
+    /// Only what this board needs (repeatable)
+    #[arg(long = "board", value_name = "NAME", help_heading = "Where")]
+    pub(super) boards: Vec<String>,
 }
 
 #[derive(Debug, Args)]

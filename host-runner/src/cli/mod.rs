@@ -5,6 +5,7 @@
 mod args;
 mod boards;
 mod codes;
+mod doctor;
 mod explain;
 mod list;
 mod locate;
@@ -63,6 +64,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Run(run) => run::run(run, &shell, &arguments[1..]),
         Command::List(list) => list::list(list, &shell),
         Command::Boards(boards) => boards::boards(boards, &shell),
+        Command::Doctor(doctor) => doctor::doctor(doctor, &shell),
         Command::Explain(explain) => explain::explain(explain, &shell),
         Command::Report(report) => report::report(report, &shell),
     };

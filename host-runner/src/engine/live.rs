@@ -231,7 +231,10 @@ impl Session for LiveSession {
 
     fn stop(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let running = lock(&self.slot).take();
+            let Self { slot, dut, .. } = *self;
+            // The client holds the link; an agent ends by itself once that is closed.
+            drop(dut);
+            let running = lock(&slot).take();
             if let Some(running) = running {
                 running.stop().await;
             }

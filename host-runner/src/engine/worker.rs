@@ -17,7 +17,8 @@ use super::run::{BoardPlan, Run};
 use super::session::{Ready, RunOne, Session, StartError};
 use super::{Emitter, Stop, StopLevel, finished};
 use crate::event::{
-    BoardFailed, BoardLost, BoardRestarted, BoardStarted, CaseStarted, Event, Verdict,
+    BoardFailed, BoardLost, BoardPreparing, BoardRestarted, BoardStarted, CaseStarted, Event,
+    Verdict,
 };
 use crate::plan::{Applies, applies};
 
@@ -235,6 +236,8 @@ impl Worker<'_> {
             self.barren += 1;
         }
         if self.starts == 0 {
+            self.emitter
+                .emit(Event::BoardPreparing(BoardPreparing { board: self.name() }));
             tokio::select! {
                 biased;
                 () = self.stop.at_least(StopLevel::Stop) => return Err(NoSession::Interrupted),

@@ -9,8 +9,9 @@ mod verdict;
 
 pub use exit::Exit;
 pub use record::{
-    BoardFailed, BoardLost, BoardRestarted, BoardStarted, CaseFinished, CaseStarted,
-    DeviationProblem, Event, Identity, Record, RunFinished, RunStarted, SCHEMA, Step, Trait,
+    BoardFailed, BoardLost, BoardPreparing, BoardRestarted, BoardStarted, CaseFinished,
+    CaseStarted, DeviationProblem, Event, Identity, Record, RunFinished, RunStarted, SCHEMA, Step,
+    Trait,
 };
 pub use tally::Tally;
 pub use verdict::Verdict;

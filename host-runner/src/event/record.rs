@@ -26,6 +26,8 @@ pub struct Record {
 pub enum Event {
     /// First event of every run.
     RunStarted(RunStarted),
+    /// A board's image is being built or checked, which may take minutes.
+    BoardPreparing(BoardPreparing),
     /// A board is up and its agent has been greeted.
     BoardStarted(Box<BoardStarted>),
     /// A board did not come up; its cases follow as `infra`.
@@ -67,6 +69,13 @@ pub struct RunStarted {
     pub version: String,
     /// Start, RFC 3339 in UTC.
     pub started: String,
+}
+
+/// See [`Event::BoardPreparing`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoardPreparing {
+    /// Name in `boards.toml`.
+    pub board: String,
 }
 
 /// Who answered on a board.

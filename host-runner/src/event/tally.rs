@@ -19,6 +19,7 @@ impl Tally {
             Event::CaseFinished(case) => self.add(case.verdict),
             Event::DeviationProblem(_) => self.deviation_problems += 1,
             Event::RunStarted(_)
+            | Event::BoardPreparing(_)
             | Event::BoardStarted(_)
             | Event::BoardFailed(_)
             | Event::CaseStarted(_)

@@ -340,6 +340,22 @@ impl Reporter for Console {
     fn record(&mut self, record: &Record) -> io::Result<()> {
         match &record.event {
             Event::RunStarted(run) => self.run_started(run),
+            Event::BoardPreparing(preparing) => {
+                // On a terminal the bar shows it; elsewhere a line explains the pause of a first build.
+                if let Some(bar) = self
+                    .boards
+                    .get(&preparing.board)
+                    .and_then(|view| view.bar.as_ref())
+                {
+                    bar.set_message("building the image, if it is not there yet");
+                    return Ok(());
+                }
+                let line = format!(
+                    "{}: building the image, if it is not there yet",
+                    preparing.board
+                );
+                self.out.print(&self.paint.dim(&line))
+            }
             Event::BoardStarted(board) => self.board_started(board),
             Event::BoardFailed(failed) => {
                 let line = format!("{} did not come up: {}", failed.board, failed.reason);

@@ -99,7 +99,8 @@ impl Reporter for JUnit {
                     .push((**case).clone());
             }
             Event::RunFinished(finished) => self.write(finished)?,
-            Event::BoardFailed(_)
+            Event::BoardPreparing(_)
+            | Event::BoardFailed(_)
             | Event::CaseStarted(_)
             | Event::BoardLost(_)
             | Event::BoardRestarted(_)
