@@ -601,3 +601,6 @@ pub enum Event<'a> {
     /// A line for the log.
     Log(&'a str),
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use crate::options::Options;
 const SEND_BUFFER: usize = 16 * 1024;
 
 /// Bytes that a connection takes at most while its peer does not read: ours, and the peer's receive buffer.
-pub(crate) const SEND_BOUND: u32 = 1024 * 1024;
+pub(crate) const SEND_BOUND: u32 = 256 * 1024;
 
 /// How far the socket has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
