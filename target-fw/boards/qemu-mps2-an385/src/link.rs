@@ -28,6 +28,8 @@ impl UartLink {
     /// Starts the UART and its interrupt.
     pub(crate) fn start() -> Self {
         Uart::LINK.start();
+        // Ends whatever frame was on its way when the board was reset.
+        SENDING.push(0);
         Interrupt::LinkReceive.unmask();
         Self
     }
