@@ -103,7 +103,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "How")]
     pub(super) repeat: u32,
 
-    /// Never run two cases of a board at once (which hil does not do yet anyway)
+    /// Run the cases of a board one after another, as hil does so far in any case
     #[arg(long, help_heading = "How")]
     pub(super) serial_cases: bool,
 

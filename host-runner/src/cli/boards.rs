@@ -43,11 +43,12 @@ fn table(inventory: &Inventory, paint: Paint) -> String {
             row.each_ref().map(String::as_str),
         );
     }
-    let _ = writeln!(
-        out,
-        "{}",
-        paint.dim(&format!("* default; from {}", inventory.path.display()))
-    );
+    let from = format!("from {}", inventory.path.display());
+    let note = match inventory.default {
+        Some(_) => format!("* default; {from}"),
+        None => format!("no default; {from}"),
+    };
+    let _ = writeln!(out, "{}", paint.dim(&note));
     out
 }
 

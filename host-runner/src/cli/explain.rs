@@ -182,7 +182,7 @@ fn requirements() -> Result<Requirements, Failure> {
     };
     let dir = file
         .parent()
-        .unwrap_or(Path::new(""))
+        .unwrap_or_else(|| Path::new(""))
         .join("suites/requirements");
     Requirements::load(&dir).map_err(|error| Failure::error(Exit::BadConfiguration, error))
 }

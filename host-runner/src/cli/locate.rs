@@ -92,7 +92,7 @@ pub(super) fn deviations(board: &Board, shell: &Shell) -> Result<Deviations, Fai
 pub(super) fn runs(boards_file: &Path) -> PathBuf {
     boards_file
         .parent()
-        .unwrap_or(Path::new(""))
+        .unwrap_or_else(|| Path::new(""))
         .join("target/hil")
 }
 

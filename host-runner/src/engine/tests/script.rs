@@ -303,10 +303,12 @@ impl Session for ScriptedSession {
         let mut gone = self.gone.subscribe();
         Box::pin(async move {
             let gone = gone.wait_for(Option::is_some).await;
-            gone.ok().and_then(|gone| gone.clone()).unwrap_or(Gone {
-                crashed: false,
-                how: "dropped".into(),
-            })
+            gone.ok()
+                .and_then(|gone| gone.clone())
+                .unwrap_or_else(|| Gone {
+                    crashed: false,
+                    how: "dropped".into(),
+                })
         })
     }
 

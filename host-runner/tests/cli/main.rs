@@ -1,0 +1,8 @@
+//! The command line as a user sees it: help texts and diagnostics as snapshots, and whole runs against agents
+//! that misbehave.
+
+mod bench;
+mod interrupt;
+mod losses;
+mod outputs;
+mod snapshots;
