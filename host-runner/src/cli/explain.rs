@@ -126,18 +126,12 @@ fn one_case(case: &Case, paint: Paint) -> Result<String, Failure> {
         let _ = writeln!(out, "  {} {value}", paint.dim(&format!("{name:<9}")));
     };
     field("level", case.level.name());
-    field(
-        "needs",
-        if needs.is_empty() {
-            "nothing of port and lan"
-        } else {
-            ""
-        }
-        .trim_end_matches(' '),
-    );
-    for need in &needs {
-        field("", need);
-    }
+    let needs = if needs.is_empty() {
+        "nothing of port and lan".into()
+    } else {
+        needs.join(", ")
+    };
+    field("needs", &needs);
     field("profile", case.profile.name());
     field(
         "deadline",
