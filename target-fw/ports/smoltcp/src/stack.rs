@@ -154,7 +154,7 @@ impl<D: Device> SmoltcpStack<D> {
 impl<D> SmoltcpStack<D> {
     /// Who this port is and what it claims.
     pub fn statement(&self) -> Statement {
-        const CLAIMS: [Capability; 10] = [
+        const CLAIMS: [Capability; 11] = [
             Capability::Ipv4,
             Capability::Tcp,
             Capability::Udp,
@@ -165,6 +165,8 @@ impl<D> SmoltcpStack<D> {
             Capability::Sigio,
             Capability::Interface,
             Capability::Destructive,
+            // Ours on every stack: it needs nothing of the stack.
+            Capability::Legacy,
         ];
         let claims = CLAIMS
             .into_iter()
