@@ -97,3 +97,19 @@ fn every_requirement_is_complete_and_cited() {
         assert!(cited.contains(id.as_str()), "no case cites {id}");
     }
 }
+
+#[test]
+fn ids_have_three_parts_and_titles_are_sentences() {
+    for case in hil_suites::cases() {
+        let id = case.id();
+        assert_eq!(id.split('/').count(), 3, "{id}");
+        assert!(case.title.ends_with('.'), "{id}: {:?}", case.title);
+    }
+    for id in requirements().keys() {
+        assert_eq!(
+            id.split('.').count(),
+            3,
+            "{id} is not <suite>.<operation>.<rule>"
+        );
+    }
+}

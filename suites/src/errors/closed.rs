@@ -1,22 +1,21 @@
 //! Operations on a socket object after it was closed: as if it had never been opened.
 
-use hil_kit::{Ctx, Done, Error, Fails, Outcome, Protocol, SocketAddress, case, option};
-
-use crate::foreign;
+use hil_kit::{Ctx, Done, Error, Fails, Outcome, Protocol, case, option};
 
 /// After close, a TCP socket answers every operation as an unopened one: NO_SOCKET.
 #[case(level = Must, cite = ["errors.closed.as-unopened", "LIF-02"], needs = [Tcp], profile = Quick)]
 async fn tcp(cx: &mut Ctx) -> Outcome {
     let socket = cx.tcp().await?;
-    let anybody = SocketAddress::new(foreign::IPV4, cx.free_port(Protocol::Tcp)?);
+    let nobody = cx.closed_port()?;
+    let tcp_port = cx.free_port(Protocol::Tcp)?;
     let (level, name) = (option::LEVEL_SOCKET, option::KEEPALIVE);
 
     socket.close().await?.expect(Done)?;
 
     let no_socket = Fails(Error::NO_SOCKET);
-    socket.bind_port(anybody.port).await?.expect(no_socket)?;
+    socket.bind_port(tcp_port).await?.expect(no_socket)?;
     socket.listen(1).await?.expect(no_socket)?;
-    socket.connect(anybody).await?.expect(no_socket)?;
+    socket.connect(nobody.address()).await?.expect(no_socket)?;
     socket.send(b"x").await?.expect(no_socket)?;
     socket.recv(1).await?.expect(no_socket)?;
     socket.get_option(level, name, 4).await?.expect(no_socket)?;
@@ -28,14 +27,18 @@ async fn tcp(cx: &mut Ctx) -> Outcome {
 #[case(level = Must, cite = ["errors.closed.as-unopened", "LIF-02"], needs = [Udp], profile = Quick)]
 async fn udp(cx: &mut Ctx) -> Outcome {
     let socket = cx.udp().await?;
-    let anybody = SocketAddress::new(foreign::IPV4, cx.free_port(Protocol::Udp)?);
+    let somebody = cx.scripter().await?;
+    let udp_port = cx.free_port(Protocol::Udp)?;
     let (level, name) = (option::LEVEL_SOCKET, option::REUSEADDR);
 
     socket.close().await?.expect(Done)?;
 
     let no_socket = Fails(Error::NO_SOCKET);
-    socket.bind_port(anybody.port).await?.expect(no_socket)?;
-    socket.send_to(anybody, b"x").await?.expect(no_socket)?;
+    socket.bind_port(udp_port).await?.expect(no_socket)?;
+    socket
+        .send_to(somebody.address(), b"x")
+        .await?
+        .expect(no_socket)?;
     socket.recv_from(1).await?.expect(no_socket)?;
     socket.get_option(level, name, 4).await?.expect(no_socket)?;
     socket.peer_name().await?.expect(no_socket)?;

@@ -1,8 +1,6 @@
 //! Operations on a TCP socket object that was never opened.
 
-use hil_kit::{Ctx, Error, Fails, Outcome, Protocol, SocketAddress, case, option};
-
-use crate::foreign;
+use hil_kit::{Ctx, Error, Fails, Outcome, Protocol, case, option};
 
 /// Closing a TCP socket that was never opened answers NO_SOCKET.
 #[case(level = Must, cite = ["errors.unopened.no-socket", "LIF-01"], needs = [Tcp], profile = Quick)]
@@ -40,10 +38,10 @@ async fn accept(cx: &mut Ctx) -> Outcome {
 #[case(level = Must, cite = ["errors.unopened.no-socket", "LIF-01", "CON-09"], needs = [Tcp], profile = Quick)]
 async fn connect(cx: &mut Ctx) -> Outcome {
     let socket = cx.unopened_tcp().await?;
-    let anybody = SocketAddress::new(foreign::IPV4, cx.free_port(Protocol::Tcp)?);
+    let nobody = cx.closed_port()?;
 
     socket
-        .connect(anybody)
+        .connect(nobody.address())
         .await?
         .expect(Fails(Error::NO_SOCKET))?;
     Ok(())
@@ -53,12 +51,12 @@ async fn connect(cx: &mut Ctx) -> Outcome {
 #[case(level = Must, cite = ["errors.unopened.no-socket", "LIF-01"], needs = [Tcp], profile = Quick)]
 async fn data(cx: &mut Ctx) -> Outcome {
     let socket = cx.unopened_tcp().await?;
-    let anybody = SocketAddress::new(foreign::IPV4, cx.free_port(Protocol::Tcp)?);
+    let nobody = cx.closed_port()?;
 
     socket.send(b"x").await?.expect(Fails(Error::NO_SOCKET))?;
     socket.recv(1).await?.expect(Fails(Error::NO_SOCKET))?;
     socket
-        .send_to(anybody, b"x")
+        .send_to(nobody.address(), b"x")
         .await?
         .expect(Fails(Error::NO_SOCKET))?;
     socket.recv_from(1).await?.expect(Fails(Error::NO_SOCKET))?;

@@ -1,8 +1,6 @@
 //! Operations on a UDP socket object that was never opened.
 
-use hil_kit::{Ctx, Done, Error, Fails, Outcome, Protocol, SocketAddress, case, option};
-
-use crate::foreign;
+use hil_kit::{Ctx, Done, Error, Fails, Outcome, Protocol, case, option};
 
 /// Closing and binding a UDP socket that was never opened answer NO_SOCKET.
 #[case(level = Must, cite = ["errors.unopened.no-socket", "LIF-01", "UDPSOCKET_BIND_UNOPENED"], needs = [Udp], profile = Quick)]
@@ -22,10 +20,10 @@ async fn close_and_bind(cx: &mut Ctx) -> Outcome {
 #[case(level = Must, cite = ["errors.unopened.no-socket", "LIF-01"], needs = [Udp], profile = Quick)]
 async fn data(cx: &mut Ctx) -> Outcome {
     let socket = cx.unopened_udp().await?;
-    let anybody = SocketAddress::new(foreign::IPV4, cx.free_port(Protocol::Udp)?);
+    let somebody = cx.scripter().await?;
 
     socket
-        .send_to(anybody, b"x")
+        .send_to(somebody.address(), b"x")
         .await?
         .expect(Fails(Error::NO_SOCKET))?;
     socket.recv(1).await?.expect(Fails(Error::NO_SOCKET))?;
@@ -74,9 +72,9 @@ async fn send_without_peer(cx: &mut Ctx) -> Outcome {
 #[case(level = Must, cite = ["errors.udp.connect-unopened", "UDP-04", "LIF-01"], needs = [Udp], profile = Quick)]
 async fn connect(cx: &mut Ctx) -> Outcome {
     let socket = cx.unopened_udp().await?;
-    let anybody = SocketAddress::new(foreign::IPV4, cx.free_port(Protocol::Udp)?);
+    let somebody = cx.scripter().await?;
 
-    socket.connect(anybody).await?.expect(Done)?;
+    socket.connect(somebody.address()).await?.expect(Done)?;
 
     socket.send(b"x").await?.expect(Fails(Error::NO_SOCKET))?;
     socket.peer_name().await?.expect(Fails(Error::NO_SOCKET))?;

@@ -29,7 +29,7 @@ async fn tcp_sockets(cx: &Ctx) -> Result<usize, Stop> {
 }
 
 /// After 500 times opening and closing TCP and UDP sockets there are as many sockets as before.
-#[case(level = Must, cite = ["nonblocking.open.no-leak", "LIF-13", "TCPSOCKET_OPEN_DESTRUCT", "UDPSOCKET_OPEN_DESTRUCT"], needs = [Tcp, Udp])]
+#[case(level = Must, cite = ["nonblocking.open.no-leak", "LIF-13", "TCPSOCKET_OPEN_DESTRUCT", "UDPSOCKET_OPEN_DESTRUCT"], needs = [Tcp, Udp], tags = ["exclusive"])]
 async fn many_cycles(cx: &mut Ctx) -> Outcome {
     let before = tcp_sockets(cx).await?;
     let tcp = cx.unopened_tcp().await?;

@@ -25,7 +25,7 @@ async fn exhaust(cx: &mut Ctx) -> Result<Vec<Udp>, Stop> {
 }
 
 /// UDP sockets run out with NO_SOCKET or NO_MEMORY, not before the third, and closing gives all of them back.
-#[case(level = Must, cite = ["udp.open.limit", "UDPSOCKET_OPEN_LIMIT"], needs = [Udp], profile = Quick)]
+#[case(level = Must, cite = ["udp.open.limit", "UDPSOCKET_OPEN_LIMIT"], needs = [Udp], profile = Quick, tags = ["exclusive"])]
 async fn limit(cx: &mut Ctx) -> Outcome {
     let mut rounds = Vec::new();
 
