@@ -19,8 +19,8 @@ const BLOCKS: usize = 12;
 
 /// Where the lines go.
 pub enum Output {
-    /// A terminal: with progress bars.
-    Live(MultiProgress),
+    /// A terminal: with progress bars, as long as the run goes on; then plain lines to the same terminal.
+    Live(MultiProgress, Box<dyn Write + Send>),
     /// Anything else.
     Plain(Box<dyn Write + Send>),
 }
@@ -30,7 +30,10 @@ impl Output {
     #[must_use]
     pub fn stdout() -> Self {
         if io::stdout().is_terminal() {
-            Self::Live(MultiProgress::with_draw_target(ProgressDrawTarget::stdout()))
+            Self::Live(
+                MultiProgress::with_draw_target(ProgressDrawTarget::stdout()),
+                Box::new(io::stdout()),
+            )
         } else {
             Self::Plain(Box::new(io::stdout()))
         }
@@ -40,15 +43,29 @@ impl Output {
     #[must_use]
     pub fn stderr() -> Self {
         if io::stderr().is_terminal() {
-            Self::Live(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
+            Self::Live(
+                MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
+                Box::new(io::stderr()),
+            )
         } else {
             Self::Plain(Box::new(io::stderr()))
         }
     }
 
+    /// Without bars from now on: what is printed above bars that are gone would be lost.
+    fn settle(self) -> io::Result<Self> {
+        match self {
+            Self::Live(bars, out) => {
+                bars.clear()?;
+                Ok(Self::Plain(out))
+            }
+            Self::Plain(out) => Ok(Self::Plain(out)),
+        }
+    }
+
     fn print(&mut self, text: &str) -> io::Result<()> {
         match self {
-            Self::Live(bars) => bars.println(text),
+            Self::Live(bars, _) => bars.println(text),
             Self::Plain(out) => {
                 out.write_all(text.as_bytes())?;
                 out.write_all(b"\n")?;
@@ -120,7 +137,7 @@ impl Console {
         );
         for board in &run.boards {
             let view = self.boards.entry(board.clone()).or_default();
-            if let Output::Live(bars) = &self.out {
+            if let Output::Live(bars, _) = &self.out {
                 let total = run.cases * u64::from(run.repeat.max(1));
                 view.bar = Some(bars.add(new_bar(board, total)));
             }
@@ -219,6 +236,8 @@ impl Console {
                 bar.finish_and_clear();
             }
         }
+        let live = core::mem::replace(&mut self.out, Output::Plain(Box::new(io::sink())));
+        self.out = live.settle()?;
         self.attention_blocks()?;
         self.remarks()?;
         self.account()?;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -134,4 +136,42 @@ fn a_directory_of_ones_own() {
     assert!(bench.path().join("mine/events.jsonl").is_file());
     assert!(!bench.path().join("target").exists());
     assert_eq!(bench.hil(&["report", "mine"]).stdout, run.stdout);
+}
+
+#[test]
+fn on_a_terminal_everything_is_shown_too() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let bench = Bench::of(&["obedient"]);
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
+    grantpt(&master).expect("it can be used");
+    unlockpt(&master).expect("it can be used");
+    let name = ptsname(&master, Vec::new()).expect("a name");
+    let name = name.to_str().expect("a path");
+    let terminal = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name)
+        .expect("it opens");
+    let mut hil = Command::new(env!("CARGO_BIN_EXE_hil"))
+        .args(["run", "--board", "obedient", "--suite", "server"])
+        .current_dir(bench.path())
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null())
+        .stdout(terminal)
+        .spawn()
+        .expect("hil starts");
+    let mut shown = Vec::new();
+    // Ends with an error when the last writer has closed the terminal.
+    let _ = fs::File::from(master).read_to_end(&mut shown);
+    assert_eq!(hil.wait().expect("it ends").code(), Some(100));
+    let shown = String::from_utf8_lossy(&shown);
+    for part in [
+        "\x1b[1;31mexit 100: violated",
+        "evidence in target/hil/",
+        "suite",
+        "again ",
+    ] {
+        assert!(shown.contains(part), "{part:?} is missing in {shown:?}");
+    }
 }
