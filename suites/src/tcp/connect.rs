@@ -111,6 +111,26 @@ async fn port_zero(cx: &mut Ctx) -> Outcome {
     Ok(())
 }
 
+/// Connecting to no address at all fails, and the socket stays without a connection.
+#[case(
+    level = Must,
+    cite = ["tcp.connect.invalid", "CON-13", "TCPSOCKET_CONNECT_INVALID"],
+    needs = [Tcp],
+    profile = Full,
+    deadline_ms = 60_000
+)]
+async fn unset_address(cx: &mut Ctx) -> Outcome {
+    let port = cx.closed_port()?.address().port;
+    let tcp = cx.tcp().await?;
+
+    tcp.connect(SocketAddress::new(hil_kit::IpAddress::Unspec, port))
+        .await?
+        .expect(FailsSomehow)?;
+
+    tcp.send(b"to nobody").await?.expect(FailsSomehow)?;
+    Ok(())
+}
+
 /// A bound socket connects from the port it is bound to.
 #[case(level = Must, cite = ["tcp.connect.bound-port", "CON-16"], needs = [Tcp, HonestTcp], profile = Quick)]
 async fn from_the_bound_port(cx: &mut Ctx) -> Outcome {
