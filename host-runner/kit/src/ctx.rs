@@ -13,10 +13,12 @@ use nsapi_protocol::message::Handle;
 use nsapi_protocol::{Kind, Op};
 use tokio::task::JoinSet;
 
+use crate::call::Call;
+use crate::counter::Counter;
 use crate::dut::{Identity, Response};
 use crate::expect::Answered;
 use crate::rig::SocketFactory;
-use crate::socket::{Call, Counter, Listener, Socket, Tcp, Udp};
+use crate::socket::{Listener, Socket, Tcp, Udp};
 use crate::steps::Steps;
 use crate::text;
 use crate::{Done, Dut, Stop, Trouble};

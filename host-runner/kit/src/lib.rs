@@ -6,7 +6,9 @@
 
 extern crate self as hil_kit;
 
+pub mod call;
 pub mod case;
+pub mod counter;
 pub mod ctx;
 pub mod dut;
 pub mod expect;
@@ -20,7 +22,9 @@ pub mod socket;
 mod steps;
 pub mod text;
 
+pub use call::{Call, Open};
 pub use case::{CASES, Case, Level, Need, Profile};
+pub use counter::Counter;
 pub use ctx::Ctx;
 pub use dut::{Dut, Identity, claims, provides};
 pub use expect::{

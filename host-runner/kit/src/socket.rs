@@ -11,91 +11,16 @@ use nsapi::{Error, IpAddress, SocketAddress};
 use nsapi_protocol::message::Handle;
 use nsapi_protocol::{Op, Payload, Then};
 
+use crate::call::Call;
+use crate::counter::{Counter, millis};
 use crate::ctx::{State, call, child_handle};
-use crate::dut::InFlight;
 use crate::expect::Answered;
-use crate::rig::BoxFuture;
-use crate::{Counts, Done, Stop, Trouble, Violation, text};
+use crate::{Done, Stop, Trouble, Violation, text};
 
 /// How often [`Socket::arm`] reads or waits before it says that the socket never runs dry.
 const MOST_ROUNDS: u32 = 64;
 /// Silence of the counter after which earlier events are over.
 const QUIET_MS: u32 = 60;
-
-/// A call about to be made.
-pub struct Call<'a, T = Answered> {
-    state: Arc<State>,
-    op: Op<'a>,
-    wrap: Box<dyn FnOnce(Answered) -> T + Send + 'a>,
-}
-
-impl<'a, T> Call<'a, T> {
-    pub(crate) fn new(
-        state: &Arc<State>,
-        op: Op<'a>,
-        wrap: Box<dyn FnOnce(Answered) -> T + Send + 'a>,
-    ) -> Self {
-        Self {
-            state: Arc::clone(state),
-            op,
-            wrap,
-        }
-    }
-
-    /// Starts the call and returns once the agent has it, whether it is answered or not.
-    pub async fn start(self) -> Result<Open<'a, T>, Trouble> {
-        let text = self.state.dut.describe(&self.op);
-        self.state.steps.say(format!("iut: {text} begins"));
-        let call = self.state.dut.start(self.op, self.state.deadline).await?;
-        Ok(Open {
-            state: self.state,
-            text,
-            call,
-            wrap: self.wrap,
-        })
-    }
-
-    /// Starts the call and requires it to wait: it is in flight in the IUT when this returns.
-    pub async fn blocked(self) -> Result<Open<'a, T>, Stop> {
-        let open = self.start().await?;
-        if open.call.was_blocked() {
-            return Ok(open);
-        }
-        let Open {
-            state, text, call, ..
-        } = open;
-        let answer = state.answered(text, call.finish().await)?;
-        let observed = format!("{} at once", text::returned(&answer.returned));
-        Err(state
-            .violation("blocks", &answer.call, "the call waits", observed)
-            .into())
-    }
-}
-
-impl<'a, T: 'a> IntoFuture for Call<'a, T> {
-    type Output = Result<T, Trouble>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { Ok((self.wrap)(self.state.call(self.op).await?)) })
-    }
-}
-
-/// A call in flight.
-pub struct Open<'a, T = Answered> {
-    state: Arc<State>,
-    text: String,
-    call: InFlight,
-    wrap: Box<dyn FnOnce(Answered) -> T + Send + 'a>,
-}
-
-impl<T> Open<'_, T> {
-    /// Waits for its answer, at most until the case's deadline.
-    pub async fn finish(self) -> Result<T, Trouble> {
-        let answer = self.state.answered(self.text, self.call.finish().await)?;
-        Ok((self.wrap)(answer))
-    }
-}
 
 /// A socket object of the IUT, of any kind.
 #[derive(Clone, Debug)]
@@ -623,80 +548,5 @@ impl Socket {
             server: self.handle,
             into: into.handle,
         })
-    }
-}
-
-fn millis(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
-}
-
-/// An event counter of the agent: how often a callback was called.
-#[derive(Clone, Debug)]
-pub struct Counter {
-    state: Arc<State>,
-    index: u8,
-}
-
-impl Counter {
-    pub(crate) fn new(state: &Arc<State>, index: u8) -> Self {
-        Self {
-            state: Arc::clone(state),
-            index,
-        }
-    }
-
-    async fn wait(&self, at_least: u32, timeout_ms: u32) -> Result<Answered, Trouble> {
-        let (scope, counter) = (self.state.scope, self.index);
-        self.state
-            .call(Op::AwaitCounter {
-                scope,
-                counter,
-                at_least,
-                timeout_ms,
-            })
-            .await
-    }
-
-    /// Requires the counter to reach `at_least` within `limit`.
-    pub async fn reaches(&self, at_least: u32, limit: Duration) -> Result<(), Stop> {
-        self.wait(at_least, millis(limit.mul_f64(self.state.scale)))
-            .await?
-            .expect(Counts(at_least))?;
-        Ok(())
-    }
-
-    /// Requires the counter to stay where it is for `length`.
-    pub async fn stays_quiet(&self, length: Duration) -> Result<(), Stop> {
-        let before = self.value().await?;
-        let answer = self.wait(before + 1, millis(length)).await?;
-        if u32::try_from(answer.code()) == Ok(before) {
-            return Ok(());
-        }
-        let observed = text::returned(&answer.returned);
-        Err(self
-            .state
-            .violation(
-                "no-event",
-                &answer.call,
-                format!("it stays at {before}"),
-                observed,
-            )
-            .into())
-    }
-
-    /// How often the callback was called.
-    pub async fn value(&self) -> Result<u32, Trouble> {
-        Ok(u32::try_from(self.wait(0, 0).await?.code()).unwrap_or(0))
-    }
-
-    /// Back to zero; the count before.
-    pub async fn reset(&self) -> Result<u32, Trouble> {
-        let answer = self
-            .state
-            .call(Op::ResetCounter {
-                counter: self.index,
-            })
-            .await?;
-        Ok(u32::try_from(answer.code()).unwrap_or(0))
     }
 }

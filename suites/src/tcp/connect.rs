@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
+use hil_kit::Counter;
 use hil_kit::expect::{Answered, Peer};
-use hil_kit::socket::Counter;
 use hil_kit::{
     Ctx, Done, Error, Fails, FailsSomehow, Matches as _, Outcome, Protocol, SocketAddress, Stop,
     Tcp, case,

@@ -9,7 +9,7 @@ mod expand;
 
 /// Registers a case.
 ///
-/// ```ignore
+/// ```text
 /// /// The end of the stream is reported once all data has been read.
 /// ///
 /// /// Steps and reasons follow after the first paragraph.
