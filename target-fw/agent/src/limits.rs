@@ -28,3 +28,7 @@ pub(crate) const BULK_CALLS: usize = 8;
 pub(crate) const ROUNDS: usize = 4;
 /// Longest line of the log, in bytes; the rest is cut off.
 pub(crate) const LOG_LINE: usize = 240;
+
+// On a microcontroller all of this must leave room for the stack under test.
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(size_of::<crate::Agent<dyn nsapi::Iut>>() <= 14 * 1024);
