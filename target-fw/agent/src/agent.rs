@@ -9,7 +9,6 @@ use nsapi_protocol::message::{Op, Request, Scope};
 use nsapi_protocol::{Answer, Event, PROTOCOL, Reject, ScopeReport};
 
 use crate::dispatch::{Dispatch, Start};
-use crate::handles::Handles;
 use crate::inbox::Inbox;
 use crate::lane::{Lane, Progress};
 use crate::limits::{COUNTERS, CREDITS, LOG_LINE, ROUNDS};
@@ -64,6 +63,7 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
         let Memory {
             inbox,
             deframer,
+            handles,
             lanes,
             scratch,
             outbox,
@@ -77,7 +77,7 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
                 work: Work {
                     iut,
                     counters,
-                    handles: Handles::new(),
+                    handles,
                     lanes,
                     scratch,
                     counter_scopes: [None; COUNTERS],

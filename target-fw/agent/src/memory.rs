@@ -6,6 +6,7 @@
 use heapless::Vec;
 use nsapi_protocol::frame::{Deframer, MAX_FRAME};
 
+use crate::handles::Handles;
 use crate::inbox::Inbox;
 use crate::lane::Lane;
 use crate::limits::LANE_SLOTS;
@@ -18,6 +19,7 @@ use crate::seen::Seen;
 pub struct Memory {
     pub(crate) inbox: Inbox,
     pub(crate) deframer: Deframer<MAX_FRAME>,
+    pub(crate) handles: Handles,
     /// Filled by the agent: an empty lane is not a zero.
     pub(crate) lanes: Vec<Option<Lane>, LANE_SLOTS>,
     pub(crate) scratch: Scratch,
@@ -32,6 +34,7 @@ impl Memory {
         Self {
             inbox: Inbox::new(),
             deframer: Deframer::new(),
+            handles: Handles::new(),
             lanes: Vec::new(),
             scratch: Scratch::new(),
             outbox: Outbox::new(),

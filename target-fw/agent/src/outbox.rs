@@ -15,11 +15,22 @@ use crate::limits::{OUTBOX, OUTBOX_FRAMES};
 struct Stored {
     /// Request that it answers and may answer again.
     id: Option<u16>,
-    start: usize,
-    len: usize,
+    start: u16,
+    len: u16,
     /// It waits in the queue.
     queued: bool,
 }
+
+impl Stored {
+    /// Where it begins and where it ends.
+    fn place(&self) -> (usize, usize) {
+        let start = usize::from(self.start);
+        (start, start + usize::from(self.len))
+    }
+}
+
+// Places in the ring are kept in 16 bits.
+const _: () = assert!(OUTBOX <= u16::MAX as usize);
 
 /// See the module.
 #[derive(Debug)]
@@ -61,21 +72,24 @@ impl Outbox {
             if self
                 .stored
                 .iter()
-                .any(|frame| frame.start >= self.head && frame.queued)
+                .any(|frame| frame.place().0 >= self.head && frame.queued)
             {
                 return false;
             }
             while self
                 .stored
                 .front()
-                .is_some_and(|frame| frame.start >= self.head)
+                .is_some_and(|frame| frame.place().0 >= self.head)
             {
                 self.forget_oldest();
             }
             self.head = 0;
         }
         let end = self.head + MAX_FRAME;
-        let overlaps = |frame: &Stored, head| frame.start < end && frame.start + frame.len > head;
+        let overlaps = |frame: &Stored, head| {
+            let (start, stop) = frame.place();
+            start < end && stop > head
+        };
         while self.stored.is_full()
             || self
                 .stored
@@ -160,10 +174,8 @@ impl Outbox {
                 self.queue.pop_front();
                 continue;
             };
-            let rest = self
-                .ring
-                .get(frame.start + self.sent..frame.start + frame.len)
-                .unwrap_or_default();
+            let (start, end) = frame.place();
+            let rest = self.ring.get(start + self.sent..end).unwrap_or_default();
             let taken = link.write(rest).min(rest.len());
             if taken < rest.len() {
                 self.sent += taken;
@@ -190,7 +202,10 @@ impl Outbox {
         let Ok(frame) = frame::encode(message, room) else {
             return false;
         };
-        let len = frame.len();
+        let end = start + frame.len();
+        let Ok((start, len)) = place(start, frame.len()) else {
+            return false;
+        };
         let number = self.number(self.stored.len());
         if self
             .stored
@@ -204,7 +219,7 @@ impl Outbox {
         {
             return false;
         }
-        self.head = start + len;
+        self.head = end;
         self.queue.push_back(number).is_ok()
     }
 
@@ -219,4 +234,9 @@ impl Outbox {
             self.oldest = self.oldest.wrapping_add(1);
         }
     }
+}
+
+/// A place in the ring as it is kept.
+fn place(start: usize, len: usize) -> Result<(u16, u16), core::num::TryFromIntError> {
+    Ok((u16::try_from(start)?, u16::try_from(len)?))
 }

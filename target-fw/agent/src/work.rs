@@ -15,7 +15,7 @@ use crate::scratch::Scratch;
 pub(crate) struct Work<'m, I: Iut + ?Sized + 'static> {
     pub(crate) iut: &'static I,
     pub(crate) counters: &'static Counters,
-    pub(crate) handles: Handles,
+    pub(crate) handles: &'m mut Handles,
     pub(crate) lanes: &'m mut [Option<Lane>],
     pub(crate) scratch: &'m mut Scratch,
     /// Scope that each counter belongs to.
