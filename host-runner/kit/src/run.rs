@@ -77,6 +77,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
         reached: tokio::sync::Mutex::new(HashMap::new()),
     });
     let probe = JitterProbe::start();
+    let _end = EndOfTasks(Arc::clone(&state));
 
     let run = case.run;
     let mut cx = Ctx {
@@ -186,6 +187,19 @@ struct Aborting<T>(JoinHandle<T>);
 impl<T> Drop for Aborting<T> {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// Ends the fixtures of a run that is itself cancelled; their tasks hold the state that owns them.
+struct EndOfTasks(Arc<State>);
+
+impl Drop for EndOfTasks {
+    fn drop(&mut self) {
+        self.0
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
     }
 }
 

@@ -107,6 +107,8 @@ pub(crate) struct Pump {
     pending: HashMap<u16, Pending>,
     greeting: Option<Greeting>,
     boot: Option<u32>,
+    /// Bytes that came while nobody was being greeted.
+    ungreeted: u64,
     fate: Option<Fate>,
     heard: Instant,
 }
@@ -128,6 +130,7 @@ impl Pump {
             pending: HashMap::new(),
             greeting: None,
             boot: None,
+            ungreeted: 0,
             fate: None,
             heard: Instant::now(),
         };
@@ -223,7 +226,11 @@ impl Pump {
         pending.sent += 1;
     }
 
-    fn begin_greeting(&mut self, greeting: Greeting) {
+    fn begin_greeting(&mut self, mut greeting: Greeting) {
+        if self.boot.is_none() {
+            // What came before the first greeting is what there is to say about the other end.
+            greeting.bytes = self.ungreeted;
+        }
         if let Some(fate @ Fate::LinkLost(_)) = self.fate.clone() {
             greeting.lost(&fate);
             return;
@@ -235,8 +242,9 @@ impl Pump {
     }
 
     fn take_bytes(&mut self, decoder: &mut Decoder, bytes: &[u8]) {
-        if let Some(greeting) = &mut self.greeting {
-            greeting.bytes += bytes.len() as u64;
+        match &mut self.greeting {
+            Some(greeting) => greeting.bytes += bytes.len() as u64,
+            None => self.ungreeted += bytes.len() as u64,
         }
         decoder.each(bytes, |message| {
             self.heard = Instant::now();

@@ -151,3 +151,40 @@ async fn counters_come_back_after_a_case() {
         assert!(seen.outcome.is_ok(), "{:?}", seen.outcome);
     }
 }
+
+/// Serves an echo and waits for an answer that does not come.
+async fn waits_with_an_echo(cx: &mut Ctx) -> Outcome {
+    let echo = cx.echo().await?;
+    cx.say(format!("echo at {}", crate::text::address(echo.address())));
+    let tcp = cx.tcp().await?;
+    tcp.recv(4).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cancelled_run_leaves_no_fixture_behind() {
+    let rig = rig().await;
+    let run = run(case!(waits_with_an_echo, "kit.cancel", 60_000), &rig);
+    let before = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), run)
+            .await
+            .is_err()
+    );
+    let gone = async {
+        while tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+            > before
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(5), gone)
+            .await
+            .is_ok()
+    );
+}
