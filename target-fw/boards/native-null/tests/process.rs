@@ -1,0 +1,172 @@
+//! The board as a process: how it starts, tells who it is, idles and ends.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nsapi_protocol::frame::{Deframer, MAX_FRAME, encode};
+use nsapi_protocol::{Answer, FromAgent, Op, PROTOCOL, Request};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running board; killed if the test ends before it does.
+struct Board {
+    process: Child,
+    stream: UnixStream,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn board(more: &[&str]) -> Board {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("link");
+    let process = Command::new(env!("CARGO_BIN_EXE_native-null"))
+        .arg("--link")
+        .arg(format!("unix:{}", path.display()))
+        .args(more)
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let stream = loop {
+        match UnixStream::connect(&path) {
+            Ok(stream) => break stream,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        std::thread::yield_now();
+    };
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    Board {
+        process,
+        stream,
+        _folder: folder,
+    }
+}
+
+/// Sends a request and reads until its answer comes; hands that to `look`.
+fn ask<T>(stream: &mut UnixStream, op: Op<'_>, look: impl FnOnce(Answer<'_>) -> T) -> T {
+    stream
+        .write_all(encode(&Request { id: 1, op }, &mut [0; MAX_FRAME]).unwrap())
+        .unwrap();
+    let mut deframer = Deframer::<MAX_FRAME>::new();
+    let mut byte = [0];
+    loop {
+        stream.read_exact(&mut byte).unwrap();
+        if let Some(Ok(FromAgent::Reply(reply))) = deframer.next(&mut &byte[..]) {
+            return look(reply.answer);
+        }
+    }
+}
+
+#[test]
+fn it_tells_who_it_is() {
+    let mut board = board(&["--name", "a-name"]);
+    ask(
+        &mut board.stream,
+        Op::Hello {
+            protocol: PROTOCOL,
+            nonce: 5,
+        },
+        |answer| {
+            let Answer::Hello(hello) = answer else {
+                panic!("{answer:?}")
+            };
+            assert_eq!(
+                (hello.nonce, hello.board, hello.port),
+                (5, "a-name", "null")
+            );
+            assert_eq!(hello.build_id.len(), 20, "a SHA-1");
+        },
+    );
+}
+
+#[test]
+fn two_starts_have_different_boot_numbers() {
+    let boot = || {
+        let hello = Op::Hello {
+            protocol: PROTOCOL,
+            nonce: 5,
+        };
+        ask(&mut board(&[]).stream, hello, |answer| match answer {
+            Answer::Hello(hello) => hello.boot,
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_ne!(boot(), boot());
+}
+
+#[test]
+fn it_ends_when_the_runner_goes() {
+    let mut board = board(&[]);
+    board.stream.shutdown(std::net::Shutdown::Both).unwrap();
+    assert!(board.process.wait().unwrap().success());
+}
+
+#[test]
+fn it_sleeps_while_there_is_nothing_to_do() {
+    let mut board = board(&[]);
+    ask(
+        &mut board.stream,
+        Op::Hello {
+            protocol: PROTOCOL,
+            nonce: 5,
+        },
+        |_| (),
+    );
+    let ran_ns = || -> Option<u64> {
+        let path = format!("/proc/{}/schedstat", board.process.id());
+        fs::read_to_string(path)
+            .ok()?
+            .split_ascii_whitespace()
+            .next()?
+            .parse()
+            .ok()
+    };
+    let before = ran_ns();
+    // Nothing comes, and that takes half a second.
+    board
+        .stream
+        .set_read_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    let error = (&board.stream).read(&mut [0]).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        "{error}"
+    );
+    if let (Some(before), Some(after)) = (before, ran_ns()) {
+        assert!(
+            after - before < 50_000_000,
+            "{} ns on the processor",
+            after - before
+        );
+    }
+}
+
+#[test]
+fn bad_arguments_are_explained() {
+    for (arguments, part) in [
+        (&[][..], "--link"),
+        (&["--link", "tcp:1234"], "unix:PATH"),
+        (
+            &["--link", "unix:/nowhere/at/all"],
+            "cannot listen on /nowhere/at/all",
+        ),
+    ] {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_native-null"));
+        let output = process
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(part), "{said}");
+    }
+}
