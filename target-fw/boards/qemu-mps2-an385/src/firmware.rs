@@ -2,7 +2,7 @@
 
 use nsapi::interface::{NetworkInterface as _, Status};
 use nsapi::{AtStackLevel, EventTable, Sockets};
-use nsapi_agent::{Agent, Counters, Identity, Memory, limits};
+use nsapi_agent::{Agent, Counters, Identity, Memory};
 use nsapi_smoltcp::{Config, SmoltcpStack, StackResources};
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -20,15 +20,17 @@ const BOARD: &str = "qemu-mps2-an385";
 const TCP: usize = 10;
 const UDP: usize = 4;
 const ALL: usize = TCP + UDP + 1;
+/// Socket objects: twice as many as can be open, so that it is the stack that runs out.
+const OBJECTS: usize = 24;
 
 /// The port of this board and the socket layer over it.
 type Stack = SmoltcpStack<Lan9118>;
-type Layer = Sockets<Stack, BoardClock, { limits::HANDLES }>;
-type Iut = AtStackLevel<Stack, BoardClock, { limits::HANDLES }>;
+type Layer = Sockets<Stack, BoardClock, OBJECTS>;
+type Iut = AtStackLevel<Stack, BoardClock, OBJECTS>;
 
 static RESOURCES: ConstStaticCell<StackResources<TCP, UDP, ALL>> =
     ConstStaticCell::new(StackResources::new());
-static EVENTS: EventTable<{ limits::HANDLES }> = EventTable::new();
+static EVENTS: EventTable<OBJECTS> = EventTable::new();
 static COUNTERS: Counters = Counters::new();
 static LAYER: StaticCell<Layer> = StaticCell::new();
 static IUT: StaticCell<Iut> = StaticCell::new();
