@@ -116,6 +116,67 @@ fn a_repeated_request_in_flight_is_being_worked_on() {
 }
 
 #[test]
+fn a_long_call_is_not_executed_again_after_many_short_ones() {
+    let (mut bench, script) = with_script();
+    bench.open(1, 1);
+    let op = Op::Recv { handle: 1, size: 4 };
+    let id = bench.send(op);
+    bench.run();
+    for _ in 0..600 {
+        assert_eq!(bench.ask(Op::Ping), Answer::Code(0));
+    }
+    script.answer(0, Ok(1));
+    let first = bench.run();
+    // The reply was lost on the way; it is still there.
+    script.answer(0, Ok(2));
+    bench.send_as(id, op);
+    assert_eq!(bench.run(), first);
+    for _ in 0..600 {
+        assert_eq!(bench.ask(Op::Ping), Answer::Code(0));
+    }
+    // Now it is not, but that is no reason to receive once more.
+    bench.send_as(id, op);
+    let messages = bench.run();
+    assert!(
+        matches!(
+            messages[..],
+            [FromAgent::Reply(Reply {
+                answer: Answer::Rejected(Reject::Forgotten),
+                ..
+            })]
+        ),
+        "{messages:?}"
+    );
+    assert_eq!(
+        script.sizes.borrow()[0].len(),
+        1,
+        "the second answer is unused"
+    );
+}
+
+#[test]
+fn while_the_link_takes_nothing_the_agent_rests() {
+    let (mut bench, script) = with_script();
+    script.now_us.set(1000);
+    bench.send(Op::AwaitCounter {
+        scope: 1,
+        counter: 0,
+        at_least: 1,
+        timeout_ms: 10,
+    });
+    bench.run();
+    bench.link.room = 0;
+    for _ in 0..1000 {
+        bench.agent.log("full");
+    }
+    script.now_us.set(50_000);
+    assert_eq!(bench.agent.poll(&mut bench.link), None);
+    bench.link.room = usize::MAX;
+    let replies: Vec<_> = bench.run().into_iter().filter_map(reply).collect();
+    assert_eq!(replies.len(), 1, "{replies:?}");
+}
+
+#[test]
 fn eight_of_the_largest_replies_are_kept_and_older_ones_are_not_executed_again() {
     let (mut bench, script) = with_script();
     script.writes.set(Some(0xff));
