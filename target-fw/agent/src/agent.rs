@@ -112,7 +112,7 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
     }
 
     /// Runs what can run. Returns when it must be called again at the latest, in microseconds of the IUT's
-    /// clock; `None` if nothing but bytes or an event can make it necessary.
+    /// clock; `None` if nothing but bytes, an event or room on the link can make it necessary.
     pub fn poll(&mut self, link: &mut dyn Link) -> Option<u64> {
         let core = &mut self.core;
         core.start();
@@ -128,6 +128,11 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
             }
         }
         core.outbox.drain(link);
+        if !core.outbox.make_room() {
+            // No lane can end before the link has taken something, whatever is due.
+            core.promised_us = None;
+            return None;
+        }
         let now_us = core.work.iut.now_us();
         if more {
             return Some(now_us);
