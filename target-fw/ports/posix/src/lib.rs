@@ -164,7 +164,7 @@ impl Posix {
     }
 
     /// Takes the kernel's events and calls the callbacks, one call per socket and event. Returns when it must
-    /// be called again at the latest.
+    /// be called again at the latest; that is at once if there was a callback, which may have changed anything.
     pub fn work(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut callbacks = Vec::new();
@@ -180,7 +180,7 @@ impl Posix {
                 }
             }
         }
-        let mut next = table.linger.expire(now);
+        let mut next = table.linger.tend(now);
         for socket in table
             .sockets
             .iter_mut()
@@ -198,6 +198,9 @@ impl Posix {
             }
         }
         drop(table);
+        if !callbacks.is_empty() {
+            next = Some(now);
+        }
         callbacks.into_iter().for_each(Callback::call);
         next
     }

@@ -30,14 +30,18 @@ struct Kept {
     key: u32,
     fd: OwnedFd,
     until: Instant,
+    /// More may be there that nobody has thrown away yet; the kernel does not say so again.
+    more: bool,
 }
 
 impl Linger {
     /// Keeps a connection that has been shut down for sending and is watched already.
     pub(crate) fn add(&mut self, fd: OwnedFd, epoll: &Epoll) {
-        if is_over(&fd) {
-            return;
-        }
+        let more = match empty(&fd) {
+            Emptied::Over => return,
+            Emptied::NotYet => true,
+            Emptied::ForNow => false,
+        };
         let key = self.next_key;
         self.next_key = key.wrapping_add(1);
         if epoll
@@ -53,33 +57,55 @@ impl Linger {
             key,
             fd,
             until: Instant::now() + PATIENCE,
+            more,
         });
     }
 
     /// Something arrived for one of them.
     pub(crate) fn event(&mut self, key: u32) {
-        self.kept
-            .retain(|kept| kept.key != key || !is_over(&kept.fd));
+        for kept in self.kept.iter_mut().filter(|kept| kept.key == key) {
+            kept.more = true;
+        }
     }
 
-    /// Closes those whose time is over; returns when the next one's is.
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<Instant> {
-        self.kept.retain(|kept| kept.until > now);
-        self.kept.iter().map(|kept| kept.until).min()
+    /// Throws away what has arrived, and closes those whose peer has ended or whose time is over. Returns when
+    /// to do it again.
+    pub(crate) fn tend(&mut self, now: Instant) -> Option<Instant> {
+        self.kept.retain_mut(|kept| {
+            let left = if kept.more {
+                empty(&kept.fd)
+            } else {
+                Emptied::ForNow
+            };
+            kept.more = left == Emptied::NotYet;
+            left != Emptied::Over && kept.until > now
+        });
+        let next = |kept: &Kept| if kept.more { now } else { kept.until };
+        self.kept.iter().map(next).min()
     }
 }
 
-/// Throws away what has arrived; `true` when nothing more can.
-fn is_over(fd: &OwnedFd) -> bool {
+/// What throwing away has come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Emptied {
+    /// Nothing is left, and nothing more can come.
+    Over,
+    /// Nothing is left; the kernel will say when something comes.
+    ForNow,
+    /// Something may be left. A peer that never stops sending must not keep the others waiting.
+    NotYet,
+}
+
+/// Throws away what has arrived.
+fn empty(fd: &OwnedFd) -> Emptied {
     let mut buffer = [0; 4096];
-    // A peer that never stops sending is left to the deadline.
     for _ in 0..64 {
         match recv(fd, &mut buffer, RecvFlags::DONTWAIT) {
-            Ok((0, _)) => return true,
+            Ok((0, _)) => return Emptied::Over,
             Ok(_) | Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => return false,
-            Err(_) => return true,
+            Err(Errno::AGAIN) => return Emptied::ForNow,
+            Err(_) => return Emptied::Over,
         }
     }
-    true
+    Emptied::NotYet
 }

@@ -146,6 +146,34 @@ fn a_close_over_unread_data_is_an_orderly_end() {
 }
 
 #[test]
+fn a_peer_with_much_to_say_gets_to_its_end_after_a_close() {
+    let posix = stack();
+    let (handle, mut peer) = connected(&posix);
+    peer.set_nonblocking(true).unwrap();
+    // More than one turn of the loop throws away.
+    rustix::net::sockopt::set_socket_send_buffer_size(&peer, 2 << 20).unwrap();
+    while peer.write(&[7; 4096]).is_ok() {}
+    assert_eq!(posix.socket_send(handle, b"bye"), Ok(3));
+    posix.socket_close(handle).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let mut left = 1 << 20;
+    while left > 0 {
+        posix.work();
+        match peer.write(&vec![7; left]) {
+            Ok(written) => left -= written,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => panic!("reset: {error}"),
+        }
+        assert!(Instant::now() < deadline, "{left} bytes left");
+    }
+    let mut all = [0; 8];
+    assert_eq!(peer.read(&mut all).unwrap(), 3);
+    assert_eq!(all[..3], *b"bye");
+    assert_eq!(peer.read(&mut all).unwrap(), 0);
+    assert!(peer.take_error().unwrap().is_none());
+}
+
+#[test]
 fn a_reset_leaves_what_came_before_and_then_stays_an_error() {
     let posix = stack();
     let (handle, mut peer) = connected(&posix);
