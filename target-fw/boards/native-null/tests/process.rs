@@ -1,68 +1,19 @@
 //! The board as a process: how it starts, tells who it is, idles and ends.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::{ErrorKind, Read};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use nsapi_protocol::frame::{Deframer, MAX_FRAME, encode};
-use nsapi_protocol::{Answer, FromAgent, Op, PROTOCOL, Request};
+use nsapi_protocol::{Answer, Op, PROTOCOL};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+#[path = "../../native/testing.rs"]
+mod testing;
 
-/// A running board; killed if the test ends before it does.
-struct Board {
-    process: Child,
-    stream: UnixStream,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Board {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use testing::{Board, ask};
 
 fn board(more: &[&str]) -> Board {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("link");
-    let process = Command::new(env!("CARGO_BIN_EXE_native-null"))
-        .arg("--link")
-        .arg(format!("unix:{}", path.display()))
-        .args(more)
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    let stream = loop {
-        match UnixStream::connect(&path) {
-            Ok(stream) => break stream,
-            Err(error) => assert!(Instant::now() < deadline, "{error}"),
-        }
-        std::thread::yield_now();
-    };
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    Board {
-        process,
-        stream,
-        _folder: folder,
-    }
-}
-
-/// Sends a request and reads until its answer comes; hands that to `look`.
-fn ask<T>(stream: &mut UnixStream, op: Op<'_>, look: impl FnOnce(Answer<'_>) -> T) -> T {
-    stream
-        .write_all(encode(&Request { id: 1, op }, &mut [0; MAX_FRAME]).unwrap())
-        .unwrap();
-    let mut deframer = Deframer::<MAX_FRAME>::new();
-    let mut byte = [0];
-    loop {
-        stream.read_exact(&mut byte).unwrap();
-        if let Some(Ok(FromAgent::Reply(reply))) = deframer.next(&mut &byte[..]) {
-            return look(reply.answer);
-        }
-    }
+    testing::board(env!("CARGO_BIN_EXE_native-null"), more)
 }
 
 #[test]

@@ -59,6 +59,9 @@ impl Work for PosixWork {
     fn work(&self) -> Option<u64> {
         let next = self.0.work()?;
         let left = next.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Some(now_us());
+        }
         // Rounded up, so that it is over when the loop looks again.
         let left_us = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
         Some(now_us().saturating_add(left_us).saturating_add(1))

@@ -31,7 +31,8 @@ pub trait Work {
     fn fd(&self) -> Option<BorrowedFd<'_>>;
 
     /// Does what there is to do without waiting, callbacks included. Returns when it must be called again at
-    /// the latest, in microseconds of [`now_us`].
+    /// the latest, in microseconds of [`now_us`]; that is now if a callback was called, since the agent has not
+    /// seen what came of it.
     fn work(&self) -> Option<u64>;
 }
 
@@ -77,9 +78,10 @@ fn serve<I: Iut + 'static>(args: args::Args, iut: &'static I, work: &dyn Work) -
     let mut agent = Agent::new(iut, identity, &COUNTERS, &mut memory);
     let mut link = listener.accept()?;
     while link.is_up() {
-        let work_at = work.work();
         link.read_into(&mut agent);
         let agent_at = agent.poll(&mut link);
+        // After the agent, whose calls may have set deadlines of the port.
+        let work_at = work.work();
         let until_us = [work_at, agent_at].into_iter().flatten().min();
         link.wait(work.fd(), agent.has_output(), agent.room() > 0, until_us)?;
     }

@@ -79,11 +79,11 @@ impl<D: Device> SmoltcpStack<D> {
 
     /// Lets the stack work, then calls the callbacks of what happened; a callback may use the stack.
     /// Returns when to call again even if nothing happens, in microseconds of the same clock; `now_us` or
-    /// earlier means at once, `None` not before a frame or an operation.
+    /// earlier means at once, `None` not before a frame or an operation. If a callback was called it is at
+    /// once, so that whoever sleeps until then looks first at what the callback has noted.
     pub fn poll(&self, now_us: u64) -> Option<u64> {
         let next = self.work(now_us);
-        self.dispatch();
-        next
+        if self.dispatch() { Some(now_us) } else { next }
     }
 
     /// The device, for boards that share it with somebody (link state, counters). Not to be used to send
@@ -141,13 +141,17 @@ impl<D: Device> SmoltcpStack<D> {
         next
     }
 
-    fn dispatch(&self) {
+    /// Calls the callbacks that are due; whether there was any.
+    fn dispatch(&self) -> bool {
         // Bounded, lest callbacks that make events keep us here.
-        for _ in 0..64 {
+        for called in 0..64 {
             let next = self.core.borrow_mut().next_event();
-            let Some(callback) = next else { return };
+            let Some(callback) = next else {
+                return called > 0;
+            };
             callback.call();
         }
+        true
     }
 }
 
