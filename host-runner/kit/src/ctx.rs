@@ -312,6 +312,12 @@ impl Ctx {
         self.state.call(Op::InterfaceStatus).await
     }
 
+    /// The client itself, for benchmarks: what it does is not narrated, and is no call of the API.
+    #[must_use]
+    pub fn dut(&self) -> &Dut {
+        &self.state.dut
+    }
+
     /// Limits of the port.
     #[must_use]
     pub fn limits(&self) -> Limits {

@@ -247,6 +247,7 @@ pub fn op(op: &Op<'_>, name: impl Fn(Handle) -> String) -> String {
         Op::LegacyAccept { server, into } => {
             format!("accept on {} into {}", name(*server), name(*into))
         }
+        Op::Load { data, size } => format!("load: {} bytes there, {size} back", data.len()),
     }
 }
 

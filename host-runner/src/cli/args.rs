@@ -28,6 +28,15 @@ Examples:
   hil run 'udp/*/truncat*'                  cases whose id fits a pattern
   hil run --repeat 10 --json events.jsonl   ten times, with every event in a file";
 
+const BENCH_NOTES: &str = "\
+The figures are those of this machine in this moment: leave it alone while it measures. The raw samples of
+every figure are in <run>/<board>/samples.csv.
+
+Examples:
+  hil bench                                        the default board
+  hil bench --board native-posix --json -          as an object of JSON
+  hil bench --board native-posix --samples 1000    with a better 99th percentile";
+
 /// Judges socket implementations on real, emulated and native boards.
 #[derive(Debug, Parser)]
 #[command(name = "hil", version, after_help = EXITS, max_term_width = 100)]
@@ -60,6 +69,9 @@ Examples:
     Explain(Explain),
     /// Show a finished run again, from its events
     Report(Report),
+    /// Measure link, engine, port and image of boards, one after another
+    #[command(after_help = BENCH_NOTES)]
+    Bench(Bench),
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +234,36 @@ pub(super) struct Report {
     /// Show the steps of every case, and all of every failure
     #[arg(short, long)]
     pub(super) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Bench {
+    #[command(flatten)]
+    pub(super) inventory: Inventory,
+
+    /// Board to measure (repeatable; never two at once) [default: `default` of boards.toml]
+    #[arg(long = "board", value_name = "NAME", help_heading = "Where")]
+    pub(super) boards: Vec<String>,
+
+    /// Link to use instead of the board's default: unix, serial
+    #[arg(long, value_name = "KIND", help_heading = "Where")]
+    pub(super) link: Option<LinkKind>,
+
+    /// Lan to use instead of the board's: auto, loopback, user
+    #[arg(long, value_name = "KIND", help_heading = "Where")]
+    pub(super) lan: Option<LanKind>,
+
+    /// How often each of the two fixed cases runs
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) samples: u32,
+
+    /// Directory of this run [default: target/hil/bench-<run>, beside boards.toml]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(super) out: Option<PathBuf>,
+
+    /// Write the figures, an object of JSON per board and line; with - to standard output and nothing else there
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) json: Option<PathBuf>,
 }
 
 /// When to use colour.

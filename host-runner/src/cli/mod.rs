@@ -3,6 +3,7 @@
 //! Must not: contain logic that a test would want without a command line.
 
 mod args;
+mod bench;
 mod boards;
 mod codes;
 mod doctor;
@@ -67,6 +68,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Doctor(doctor) => doctor::doctor(doctor, &shell),
         Command::Explain(explain) => explain::explain(explain, &shell),
         Command::Report(report) => report::report(report, &shell),
+        Command::Bench(bench) => bench::bench(bench, &shell),
     };
     match ended {
         Ok(exit) => exit,

@@ -16,6 +16,7 @@ use crate::board::StartOptions;
 use crate::engine::{BoardPlan, Emitter, LiveStarter, Run, Stop, run as run_engine};
 use crate::event::{Exit, RunStarted, SCHEMA};
 use crate::inventory::{Board, Inventory};
+use crate::link::LinkKind;
 use crate::plan::select;
 use crate::report::{Console, Detail, JUnit, JsonLines, Output, Reporter, drive, journal};
 
@@ -28,7 +29,7 @@ pub(super) fn run(
     let inventory = locate::inventory(arguments.inventory.file.as_deref(), shell)?;
     let boards = locate::boards(&inventory, &arguments.boards)?;
     for board in &boards {
-        check_link(board, arguments)?;
+        check_link(board, arguments.link)?;
     }
     let all = cases();
     let selection = arguments.selection.within(arguments.profile.into());
@@ -198,19 +199,21 @@ pub(super) fn outputs(
     Ok(reporters)
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
+/// A file or directory that cannot be written.
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::error(
         Exit::BadConfiguration,
         format!("cannot write {}: {error}", path.display()),
     )
 }
 
-fn check_link(board: &Board, arguments: &Arguments) -> Result<(), Failure> {
-    if board.link(arguments.link).is_some() {
+/// Refuses a link the board does not have.
+pub(super) fn check_link(board: &Board, link: Option<LinkKind>) -> Result<(), Failure> {
+    if board.link(link).is_some() {
         return Ok(());
     }
     let known: Vec<&str> = board.links.iter().map(|link| link.kind().name()).collect();
-    let wanted = arguments.link.unwrap_or(board.default_link);
+    let wanted = link.unwrap_or(board.default_link);
     Err(Failure::error(
         Exit::BadConfiguration,
         format!(

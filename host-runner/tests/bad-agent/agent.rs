@@ -168,7 +168,7 @@ impl Agent {
         }
         match op {
             Op::EndScope { .. } => Answer::Scope(Default::default()),
-            Op::Recv { .. } | Op::GetOption { .. } | Op::FormatAddress { .. } => {
+            Op::Recv { .. } | Op::GetOption { .. } | Op::FormatAddress { .. } | Op::Load { .. } => {
                 Answer::Bytes { code: 0, data: &[] }
             }
             Op::RecvFrom { .. } => Answer::Datagram {

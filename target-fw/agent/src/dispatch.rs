@@ -276,6 +276,14 @@ impl<I: Iut + ?Sized> Work<'_, I> {
                 }
                 start(Some(server), Task::LegacyAccept { into: into.id }, [&[]; 2])
             }
+            Op::Load { data, size: wanted } => {
+                let length = size(Ok(data.len()));
+                let room = within(wanted.into(), MAX_INLINE).ok_or(Reject::Limit)?;
+                Ok(Dispatch::Answer(Answer::Bytes {
+                    code: length,
+                    data: self.scratch.pattern(0, 0, room),
+                }))
+            }
         }
     }
 

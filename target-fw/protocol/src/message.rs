@@ -369,6 +369,14 @@ pub enum Op<'a> {
         /// The TCP socket object.
         into: Handle,
     },
+    /// Only moves bytes over the link, to measure it; no socket is touched. [`Answer::Bytes`]: code is the
+    /// length of `data`, data the first `size` bytes of pattern 0.
+    Load {
+        /// Towards the agent; looked at no further.
+        data: &'a [u8],
+        /// How many bytes come back (≤ `Hello::max_inline`).
+        size: u16,
+    },
 }
 
 /// Agent → runner.

@@ -174,6 +174,10 @@ fn ops() -> Vec<Op<'static>> {
             data: BYTES
         },
         Op::LegacyAccept { server: 2, into: 3 },
+        Op::Load {
+            data: &[0, 1, 0xff],
+            size: 512
+        },
     ]
 }
 
