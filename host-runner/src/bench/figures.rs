@@ -101,8 +101,8 @@ impl Figures {
             let took: f64 = us.iter().sum();
             Ok::<_, io::Error>((took > 0.0).then(|| bytes * us.len() as f64 / took))
         };
-        let kib = |rate: Option<f64>| rate.map(|rate| rate * 1e6 / 1024.0);
-        let mbit = |rate: Option<f64>| rate.map(|rate| rate * 8.0);
+        let kib = |rate: Option<f64>| rate.map(|rate| rounded(rate * 1e6 / 1024.0));
+        let mbit = |rate: Option<f64>| rate.map(|rate| rounded(rate * 8.0));
         self.link_throughput_kib_s = BothWays {
             to_board: kib(rate(&cases::LINK_TO_BOARD)?),
             from_board: kib(rate(&cases::LINK_FROM_BOARD)?),
@@ -118,6 +118,11 @@ impl Figures {
         self.text_bytes = Some(sizes.text);
         self.ram_bytes = Some(sizes.ram);
     }
+}
+
+/// To three decimals: what is beyond them is noise.
+fn rounded(value: f64) -> f64 {
+    (value * 1e3).round() / 1e3
 }
 
 fn overhead(both: &[f64], open_close: &[f64], echo_64: &[f64]) -> Option<Overhead> {

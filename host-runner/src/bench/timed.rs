@@ -2,6 +2,7 @@
 //!
 //! Must not: change anything about what they do.
 
+use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -30,15 +31,20 @@ impl Times {
             .iter()
             .zip(next.chain(self.end))
             .filter(|((name, _), _)| *name == case.function)
-            .map(|((_, began), next)| next.duration_since(*began).as_secs_f64() * 1e3)
+            .map(|((_, began), next)| milliseconds(next.duration_since(*began)))
             .collect()
     }
 
     /// From the beginning of the board's start to the beginning of the first case, in milliseconds.
     pub(super) fn start_to_first_case_ms(&self) -> Option<f64> {
         let (_, first) = self.begins.first()?;
-        Some(first.duration_since(self.start?).as_secs_f64() * 1e3)
+        Some(milliseconds(first.duration_since(self.start?)))
     }
+}
+
+/// To the microsecond, which is all that such a time is good for.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
 }
 
 /// The times of one phase, shared.
@@ -119,8 +125,6 @@ impl Session for TimedSession {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::super::cases::{ECHO_64, OPEN_CLOSE};
     use super::*;
 

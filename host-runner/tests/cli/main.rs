@@ -4,5 +4,6 @@
 mod bench;
 mod interrupt;
 mod losses;
+mod measures;
 mod outputs;
 mod snapshots;

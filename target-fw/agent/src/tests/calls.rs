@@ -1,6 +1,7 @@
 //! Lanes, handles, limits, and an IUT that answers nonsense.
 
 use nsapi::Error;
+use nsapi_protocol::pattern::Pattern;
 use nsapi_protocol::{Address, Payload, Reject};
 
 use super::*;
@@ -298,4 +299,23 @@ fn the_agent_fits_a_small_microcontroller() {
     // Pointers are twice as wide here as there.
     let size = size_of::<Agent<'_, Null>>() + size_of::<Memory>();
     assert!(size <= 17 * 1024, "{size} bytes");
+}
+
+#[test]
+fn a_load_is_counted_and_answered_with_the_pattern() {
+    let mut bench = with_null();
+    let op = Op::Load {
+        data: &[7; 300],
+        size: 512,
+    };
+    let Answer::Bytes { code, data } = bench.ask(op) else {
+        panic!()
+    };
+    assert_eq!((code, data.len()), (300, 512));
+    assert_eq!(Pattern::new(0).first_mismatch(0, data), None);
+    let too_much = Op::Load {
+        data: &[],
+        size: 513,
+    };
+    assert_eq!(bench.ask(too_much), Answer::Rejected(Reject::Limit));
 }
