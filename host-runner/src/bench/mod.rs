@@ -2,7 +2,8 @@
 //!
 //! What is measured are [`cases`] of its own, run by the engine as any other case: the overhead of a case is
 //! the time from the beginning of one to the beginning of the next. Must not: judge, or claim a figure that
-//! was not measured; what is missing is `None`, with the reason in [`Benchmark::problems`].
+//! was not measured; what is missing is `None`, with the reason in [`Benchmark::problems`], or because somebody
+//! interrupted it.
 
 mod cases;
 mod figures;
@@ -69,7 +70,9 @@ pub async fn measure(board: &Board, options: &Options, stop: &Stop) -> io::Resul
         repeat: options.samples,
     };
     let done = overhead.run(board, options, stop).await?;
-    figures.take_overhead(&done, &mut samples)?;
+    if !stop.wanted() {
+        figures.take_overhead(&done, &mut samples)?;
+    }
     let up = done.started.is_some();
     verdicts.extend(done.verdicts);
     problems.extend(done.problems);
@@ -81,7 +84,9 @@ pub async fn measure(board: &Board, options: &Options, stop: &Stop) -> io::Resul
             repeat: 1,
         };
         let done = rates.run(board, options, stop).await?;
-        figures.take_rates(&done, &mut samples)?;
+        if !stop.wanted() {
+            figures.take_rates(&done, &mut samples)?;
+        }
         verdicts.extend(done.verdicts);
         problems.extend(done.problems);
         if board.kind != BoardKind::Native {

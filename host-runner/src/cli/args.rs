@@ -29,8 +29,8 @@ Examples:
   hil run --repeat 10 --json events.jsonl   ten times, with every event in a file";
 
 const BENCH_NOTES: &str = "\
-The figures are those of this machine in this moment: leave it alone while it measures. The raw samples of
-every figure are in <run>/<board>/samples.csv.
+The figures are those of this machine in this moment: leave it alone meanwhile. The raw samples
+are in <run>/<board>/samples.csv.
 
 Examples:
   hil bench                                        the default board

@@ -1,8 +1,9 @@
 //! What `hil bench` measures, and that it claims nothing else.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -147,4 +148,32 @@ fn a_board_that_does_not_start_has_no_figures() {
     let figures = figures(&finished);
     assert_eq!(figures["link_rtt_us"], Value::Null, "{figures}");
     assert_eq!(figures["start_to_first_case_ms"], Value::Null, "{figures}");
+}
+
+#[test]
+fn an_interrupted_benchmark_claims_nothing() {
+    let bench = Bench::of(&["silent"]);
+    let mut hil = Command::new(env!("CARGO_BIN_EXE_hil"))
+        .args(["bench", "--board", "silent", "--json", "-"])
+        .current_dir(bench.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("hil starts");
+    // From this line on it listens for signals, and the agent lets it wait for seconds.
+    let mut line = String::new();
+    let mut stderr = BufReader::new(hil.stderr.take().expect("a pipe"));
+    stderr.read_line(&mut line).expect("a line");
+    assert_eq!(line, "measuring silent …\n");
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&hil),
+        rustix::process::Signal::INT,
+    )
+    .expect("it lives");
+    let output = hil.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    let figures: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!(figures["case_overhead_ms"], Value::Null);
+    assert_eq!(figures["start_to_first_case_ms"], Value::Null);
 }
