@@ -8,7 +8,7 @@ use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::hardware::clock::{self, BoardClock};
 use crate::hardware::lan9118::Lan9118;
-use crate::hardware::{guard, interrupts};
+use crate::hardware::{guard, interrupts, stack as depth};
 use crate::link::UartLink;
 use crate::text::{Text, say};
 use crate::{identity, keep};
@@ -95,6 +95,7 @@ fn start() -> ! {
 fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink) -> ! {
     let mut status = None;
     let mut deadline = None;
+    let mut deepest = depth::Watch::new();
     loop {
         let frames = Lan9118::frames_moved();
         let due = is_past(deadline);
@@ -108,6 +109,9 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink) ->
         let moved = due || received || sending || Lan9118::frames_moved() != frames;
         if moved || agent.has_output() && link.has_room() {
             continue;
+        }
+        if let Some(bytes) = deepest.deeper(clock::now_us()) {
+            say!("stack: {bytes} of {} bytes used at most", depth::size());
         }
         if Lan9118::is_waiting() {
             Lan9118::rearm();

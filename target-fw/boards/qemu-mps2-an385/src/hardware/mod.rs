@@ -7,4 +7,5 @@ pub(crate) mod guard;
 pub(crate) mod interrupts;
 pub(crate) mod lan9118;
 mod mmio;
+pub(crate) mod stack;
 pub(crate) mod uart;
