@@ -105,6 +105,12 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
         self.inbox.room()
     }
 
+    /// Whether a runner has greeted, and was greeted back.
+    #[must_use]
+    pub const fn has_session(&self) -> bool {
+        self.core.session.is_some()
+    }
+
     /// Whether bytes wait for the link to take them: poll again when it has room.
     #[must_use]
     pub fn has_output(&self) -> bool {

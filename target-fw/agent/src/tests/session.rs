@@ -15,6 +15,7 @@ fn an_agent_tells_that_it_started_and_wants_a_greeting() {
         })]
     );
     assert_eq!(bench.ask(Op::Ping), Answer::Rejected(Reject::NoSession));
+    assert!(!bench.agent.has_session());
     let Answer::Hello(hello) = bench.ask(Op::Hello {
         protocol: PROTOCOL,
         nonce: 9,
@@ -26,6 +27,7 @@ fn an_agent_tells_that_it_started_and_wants_a_greeting() {
         (9, 77, "bench", "null")
     );
     assert_eq!(hello.build_id, [1, 2, 3]);
+    assert!(bench.agent.has_session());
     assert!(hello.ip && hello.credits >= 8 && hello.lanes >= 6);
     assert_eq!(bench.ask(Op::Ping), Answer::Code(0));
 }

@@ -6,6 +6,7 @@ use nsapi_agent::{Agent, Counters, Identity, Memory};
 use nsapi_smoltcp::{Config, SmoltcpStack, StackResources};
 use static_cell::{ConstStaticCell, StaticCell};
 
+use crate::brake::Course;
 use crate::hardware::clock::{self, BoardClock};
 use crate::hardware::lan9118::Lan9118;
 use crate::hardware::{guard, interrupts, stack as depth};
@@ -22,6 +23,9 @@ const UDP: usize = 4;
 const ALL: usize = TCP + UDP + 1;
 /// Socket objects: twice as many as can be open, so that it is the stack that runs out.
 const OBJECTS: usize = 24;
+
+/// Said when the board has crashed too often to go on as always (brake.rs).
+const NETWORK_OFF: &str = "the network is left off after crashes upon crashes";
 
 /// The port of this board and the socket layer over it.
 type Stack = SmoltcpStack<Lan9118>;
@@ -55,9 +59,23 @@ fn start() -> ! {
     if let Some(beacon) = &beacon {
         say!("reset by a fault: {}: {}", beacon.kind(), beacon.message());
     }
-    let nic = match Lan9118::start() {
-        Ok(nic) => nic,
-        Err(trouble) => panic!("{trouble}"),
+    let crashes = keep::crashes();
+    let course = Course::after(crashes);
+    let nic = match course {
+        Course::Normal => match Lan9118::start() {
+            Ok(nic) => nic,
+            Err(trouble) => panic!("{trouble}"),
+        },
+        Course::Quiet => {
+            say!("{crashes} crashes and no runner: {NETWORK_OFF}");
+            Lan9118::left_off()
+        }
+        Course::Stop => {
+            say!("{crashes} crashes and no runner: stopped until power-off");
+            loop {
+                interrupts::sleep_unless(|| false);
+            }
+        }
     };
     let mac = nic.mac();
     let seed = seed(starts, mac);
@@ -84,7 +102,7 @@ fn start() -> ! {
     };
     let memory = AGENT_MEMORY.take();
     let agent = AGENT.init_with(|| Agent::new(iut, identity, &COUNTERS, memory));
-    run(stack, agent, UartLink::start())
+    run(stack, agent, UartLink::start(), course)
 }
 
 /// Goes round while anything moves, sleeps when nothing does.
@@ -92,17 +110,28 @@ fn start() -> ! {
 /// What the agent calls, the stack has to carry out, and what happens in the stack may be what a call in
 /// the agent waits for. So both get their turn until a round in which no byte and no frame went anywhere
 /// and no deadline passed.
-fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink) -> ! {
+fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink, course: Course) -> ! {
     let mut status = None;
     let mut deadline = None;
+    let mut greeted = false;
     let mut deepest = depth::Watch::new();
     loop {
         let frames = Lan9118::frames_moved();
         let due = is_past(deadline);
         let received = take_bytes(&link, agent);
         let agent_at = agent.poll(&mut link);
+        if !greeted && agent.has_session() {
+            greeted = true;
+            keep::forgive_crashes();
+            if course == Course::Quiet {
+                agent.log(NETWORK_OFF);
+            }
+        }
         let sending = link.send_portion();
-        let stack_at = stack.poll(clock::now_us());
+        let stack_at = match course {
+            Course::Normal => stack.poll(clock::now_us()),
+            Course::Quiet | Course::Stop => None,
+        };
         tell_status(stack, &mut status);
 
         deadline = [agent_at, stack_at].into_iter().flatten().min();

@@ -1,4 +1,5 @@
-//! The memory that survives a reset: how often the board has started, and what its last fault left behind.
+//! The memory that survives a reset: how often the board has started and crashed, and what its last fault
+//! left behind.
 //!
 //! After power-on there is anything in it, so nothing is believed without its check word.
 #![expect(
@@ -9,12 +10,14 @@
 use critical_section::Mutex;
 use nsapi_agent::BeaconRecord;
 
+use crate::brake::Count;
+
 /// Integers only: whatever the memory holds is a `Memory`.
 #[repr(C)]
 struct Memory {
-    starts: u32,
-    /// The complement of `starts`.
-    starts_check: u32,
+    starts: Count,
+    /// Crashes since a runner was last there.
+    crashes: Count,
     beacon: BeaconRecord,
 }
 
@@ -33,21 +36,25 @@ static LOCK: Mutex<()> = Mutex::new(());
 
 /// Counts this start of the board; called once after each reset. Begins anew after power-on.
 pub(crate) fn count_start() -> u32 {
-    with(|memory| {
-        let known = memory.starts_check == !memory.starts;
-        memory.starts = if known {
-            memory.starts.wrapping_add(1)
-        } else {
-            1
-        };
-        memory.starts_check = !memory.starts;
-        memory.starts
-    })
+    with(|memory| memory.starts.add())
 }
 
-/// Leaves a beacon for after the reset.
+/// Leaves a beacon for after the reset, and counts a crash.
 pub(crate) fn leave_beacon(beacon: BeaconRecord) {
-    with(|memory| memory.beacon = beacon);
+    with(|memory| {
+        memory.beacon = beacon;
+        memory.crashes.add();
+    });
+}
+
+/// How often the board has crashed since a runner was last there.
+pub(crate) fn crashes() -> u32 {
+    with(|memory| memory.crashes.get())
+}
+
+/// A runner is there; it will hear of every crash from now on.
+pub(crate) fn forgive_crashes() {
+    with(|memory| memory.crashes.set(0));
 }
 
 /// Takes the beacon that was left before the reset, if it is whole, and forgets it.

@@ -3,9 +3,12 @@
 //! UART0 is the link to the runner, UART1 a log in plain text, the LAN9118 the network. On the host this is
 //! a stub; `cargo xtask firmware qemu-mps2-an385` builds the image.
 //!
-//! Must not: spin while there is nothing to do, or stop for good; a fault is written down and the core reset.
+//! Must not: spin while there is nothing to do, or stop where it should not; a fault is written down and the
+//! core reset, unless that has been tried too often (brake.rs).
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+#[cfg(any(target_os = "none", test))]
+mod brake;
 #[cfg(target_os = "none")]
 mod fault;
 #[cfg(target_os = "none")]

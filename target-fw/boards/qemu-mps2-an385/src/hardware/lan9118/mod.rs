@@ -100,6 +100,15 @@ impl Lan9118 {
         })
     }
 
+    /// The chip as it is after reset; nothing may be sent or received.
+    pub(crate) fn left_off() -> Self {
+        Self {
+            // Nobody's: locally administered.
+            mac: [2, 0, 0, 0, 0, 0],
+            frames: FRAMES.take(),
+        }
+    }
+
     /// The hardware address the chip read from its EEPROM.
     pub(crate) const fn mac(&self) -> [u8; 6] {
         self.mac
