@@ -97,6 +97,8 @@ pub enum Need {
     HonestTcp,
     /// A connection attempt that nobody answers can be provoked.
     BlackHole,
+    /// The host sees the IUT's own port numbers on connections that the IUT makes.
+    SourcePorts,
 }
 
 impl Need {
@@ -112,6 +114,7 @@ impl Need {
             Self::SecondHostAddress => "lan:second-host-address".into(),
             Self::HonestTcp => "lan:honest-tcp".into(),
             Self::BlackHole => "lan:black-hole".into(),
+            Self::SourcePorts => "lan:source-ports".into(),
         }
     }
 }

@@ -191,6 +191,7 @@ impl SocketFactory for Loopback {
         LanProperties {
             honest_tcp: true,
             black_hole: true,
+            source_ports: true,
             shared_ports: true,
             ..Default::default()
         }

@@ -34,6 +34,8 @@ pub struct LanProperties {
     pub honest_tcp: bool,
     /// [`crate::Need::BlackHole`].
     pub black_hole: bool,
+    /// [`crate::Need::SourcePorts`].
+    pub source_ports: bool,
     /// IUT and fixtures share one address and one set of ports, so a port number must be free on both.
     pub shared_ports: bool,
 }

@@ -27,6 +27,7 @@ impl SocketFactory for Loopback {
             honest_tcp: true,
             // A listener with backlog 0 and one waiting connection drops further SYNs; see the test.
             black_hole: true,
+            source_ports: true,
             shared_ports: true,
         }
     }

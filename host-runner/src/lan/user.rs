@@ -177,6 +177,8 @@ impl SocketFactory for UserNet {
             // See the table at the top of this file.
             honest_tcp: false,
             black_hole: true,
+            // QEMU makes connections of its own to the host, from ports of the host.
+            source_ports: false,
             shared_ports: false,
         }
     }

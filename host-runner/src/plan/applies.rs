@@ -89,6 +89,11 @@ pub fn applies(case: &Case, claims: Claims, lan: &LanFacts) -> Applies {
                 lan.properties.black_hole,
                 "has no address that nobody answers",
             ),
+            Need::SourcePorts => on_lan(
+                lan,
+                lan.properties.source_ports,
+                "replaces the source ports of the IUT's connections by its own",
+            ),
         };
         if weight(&this) > weight(&outcome) {
             outcome = this;

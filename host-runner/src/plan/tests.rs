@@ -233,6 +233,7 @@ fn needs_against_claims_and_lan() {
         (&[Need::Option(1)], ip, "unsupported"),
         (&[Need::Option(1)], all, "yes"),
         (&[Need::BlackHole], ip, "yes"),
+        (&[Need::SourcePorts], ip, "skipped"),
         (&[Need::HonestTcp], ip, "skipped"),
         (&[Need::SecondHostAddress, SERVER], ip, "unsupported"),
         (

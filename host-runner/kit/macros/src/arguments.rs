@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprCall, ExprPath, Ident, LitInt, LitStr, Result, Token, bracketed};
 
 /// Needs that are properties of the lan; every other name is a capability of the port.
-const LAN_NEEDS: [&str; 3] = ["SecondHostAddress", "HonestTcp", "BlackHole"];
+const LAN_NEEDS: [&str; 4] = ["SecondHostAddress", "HonestTcp", "BlackHole", "SourcePorts"];
 
 /// The arguments, checked.
 pub(crate) struct Arguments {

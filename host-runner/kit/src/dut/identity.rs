@@ -121,7 +121,7 @@ pub fn claims(identity: &Identity, need: Need) -> bool {
     match need {
         Need::Capability(capability) => identity.claims.has(capability),
         Need::Option(number) => identity.claims.has_option(number),
-        Need::SecondHostAddress | Need::HonestTcp | Need::BlackHole => true,
+        Need::SecondHostAddress | Need::HonestTcp | Need::BlackHole | Need::SourcePorts => true,
     }
 }
 
@@ -133,5 +133,6 @@ pub const fn provides(lan: LanProperties, need: Need) -> bool {
         Need::SecondHostAddress => lan.second_host_address,
         Need::HonestTcp => lan.honest_tcp,
         Need::BlackHole => lan.black_hole,
+        Need::SourcePorts => lan.source_ports,
     }
 }
