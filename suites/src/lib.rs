@@ -7,9 +7,11 @@
 mod addresses;
 mod codes;
 mod errors;
+mod exhaust;
 mod foreign;
 mod legacy;
 mod nonblocking;
+mod options;
 mod server;
 mod tcp;
 mod udp;

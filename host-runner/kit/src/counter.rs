@@ -46,6 +46,14 @@ impl Counter {
         Ok(())
     }
 
+    /// Whether the counter reaches `at_least` within `limit`; for cases that may miss an event.
+    pub async fn has_reached(&self, at_least: u32, limit: Duration) -> Result<bool, Trouble> {
+        let answer = self
+            .wait(at_least, millis(limit.mul_f64(self.state.scale)))
+            .await?;
+        Ok(u32::try_from(answer.code()).is_ok_and(|count| count >= at_least))
+    }
+
     /// Requires the counter to stay where it is for `length`.
     pub async fn stays_quiet(&self, length: Duration) -> Result<(), Stop> {
         let before = self.value().await?;

@@ -2,6 +2,35 @@
 
 use hil_kit::{Bytes, Ctx, Done, Error, Fails, Outcome, Protocol, Size, case};
 
+/// A TCP socket that is bound to a port is reached at that port.
+#[case(level = Must, cite = ["addresses.bind.port", "TCPSOCKET_BIND_PORT"], needs = [Tcp, Server], profile = Quick)]
+async fn tcp_port(cx: &mut Ctx) -> Outcome {
+    let tcp = cx.tcp().await?;
+    let port = cx.free_port(Protocol::Tcp)?;
+
+    tcp.bind_port(port).await?.expect(Done)?;
+
+    tcp.listen(1).await?.expect(Done)?;
+    let mut client = cx.client_to_port(port).await?;
+    let (child, _) = tcp.accept().await?.connection()?;
+    child.send_all(b"here").await?;
+    client.expect_bytes(b"here").await
+}
+
+/// A UDP socket that is bound to a port receives what is sent to that port.
+#[case(level = Must, cite = ["addresses.bind.port", "UDPSOCKET_BIND_PORT"], needs = [Udp], profile = Quick)]
+async fn udp_port(cx: &mut Ctx) -> Outcome {
+    let udp = cx.udp().await?;
+    let peer = cx.scripter().await?;
+    let port = cx.free_port(Protocol::Udp)?;
+
+    udp.bind_port(port).await?.expect(Done)?;
+
+    peer.send_to_port(port, b"here").await?;
+    udp.recv_from(16).await?.expect(Bytes(b"here"))?;
+    Ok(())
+}
+
 /// Binding to port 0 lets the stack choose: datagrams leave from some port, and replies to it arrive.
 #[case(level = Must, cite = ["addresses.bind.port-zero", "ADR-01", "UDPSOCKET_BIND_ADDRESS_NULL"], needs = [Udp], profile = Quick)]
 async fn udp_port_zero(cx: &mut Ctx) -> Outcome {

@@ -1,6 +1,8 @@
 //! Binding to addresses: the board's own, somebody else's, one of the other family.
 
-use hil_kit::{Bytes, Ctx, Done, Error, Fails, Matches, Outcome, Protocol, SocketAddress, case};
+use hil_kit::{
+    Bytes, Ctx, Done, Error, Fails, IpAddress, Matches, Outcome, Protocol, SocketAddress, case,
+};
 
 use crate::foreign;
 
@@ -85,5 +87,74 @@ async fn wrong_family(cx: &mut Ctx) -> Outcome {
     tcp.bind(address).await?.expect(refused.clone())?;
     let address = SocketAddress::new(other, cx.free_port(Protocol::Udp)?);
     udp.bind(address).await?.expect(refused)?;
+    Ok(())
+}
+
+/// Binding to the all-zero address of the board's family means any address, or is UNSUPPORTED.
+#[case(level = Must, cite = ["addresses.own.any", "ADR-09"], needs = [Udp], profile = Quick)]
+async fn any_address(cx: &mut Ctx) -> Outcome {
+    let udp = cx.udp().await?;
+    let peer = cx.scripter().await?;
+    let any = match cx.iut_address().await?.ip {
+        IpAddress::V6(_) => IpAddress::V6([0; 16]),
+        IpAddress::V4(_) | IpAddress::Unspec => IpAddress::V4([0; 4]),
+    };
+    let port = cx.free_port(Protocol::Udp)?;
+
+    let answer = udp
+        .bind(SocketAddress::new(any, port))
+        .await?
+        .expect(Done.or(
+            Fails(Error::UNSUPPORTED),
+            "ADR-09: modems bind to ports only",
+        ))?;
+    if answer.code() != 0 {
+        udp.bind_port(port).await?.expect(Done)?;
+    }
+
+    peer.send_to_port(port, b"to any").await?;
+    udp.recv_from(16).await?.expect(Bytes(b"to any"))?;
+    Ok(())
+}
+
+/// Binding to an address of many, broadcast or multicast, is refused, or takes the port there.
+///
+/// Refused, the socket is unbound as before.
+#[case(level = Must, cite = ["addresses.own.many", "ADR-11"], needs = [Udp], profile = Quick)]
+async fn addresses_of_many(cx: &mut Ctx) -> Outcome {
+    let peer = cx.scripter().await?;
+    let many = match cx.iut_address().await?.ip {
+        IpAddress::V6(_) => {
+            let mut all_nodes = [0; 16];
+            (all_nodes[0], all_nodes[1], all_nodes[15]) = (0xff, 0x02, 1);
+            vec![IpAddress::V6(all_nodes)]
+        }
+        IpAddress::V4(_) | IpAddress::Unspec => {
+            vec![IpAddress::V4([255; 4]), IpAddress::V4([224, 0, 0, 1])]
+        }
+    };
+    for ip in many {
+        let (udp, another) = (cx.udp().await?, cx.udp().await?);
+        let port = cx.free_port(Protocol::Udp)?;
+        let address = SocketAddress::new(ip, port);
+
+        let answer = udp.bind(address).await?.expect(Fails(Error::PARAMETER).or(
+            Done,
+            "ADR-11: a stack may let it receive only what is for many",
+        ))?;
+
+        if answer.code() == 0 {
+            another
+                .bind(address)
+                .await?
+                .expect(Fails(Error::PARAMETER))?;
+        } else {
+            udp.bind_port(port).await?.expect(Done)?;
+            peer.send_to_port(port, b"to me").await?;
+            udp.recv_from(16).await?.expect(Bytes(b"to me"))?;
+        }
+        udp.delete().await?.expect(Done)?;
+        another.delete().await?.expect(Done)?;
+    }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Ports that were in use before.
 
-use hil_kit::{Ctx, Done, Error, Fails, Matches, Outcome, Protocol, Stop, Tcp, case, option};
+use hil_kit::{
+    Bytes, Ctx, Done, Error, Fails, FailsSomehow, Matches, Outcome, Protocol, Stop, Tcp, case,
+    option,
+};
 
 /// A UDP port is free again once its socket is closed.
 ///
@@ -106,4 +109,61 @@ async fn restart_with_reuseaddr(cx: &mut Ctx) -> Outcome {
     again.bind_port(port).await?.expect(Done)?;
 
     serve(cx, &again, port, b"back again").await
+}
+
+/// Two UDP sockets that both set REUSEADDR may share a port; then one of them receives what is sent there.
+#[case(level = Must, cite = ["addresses.reuse.shared-udp", "ADR-06"], needs = [Udp, Option(option::REUSEADDR)], profile = Quick)]
+async fn two_udp_sockets(cx: &mut Ctx) -> Outcome {
+    let (one, two) = (cx.udp().await?, cx.udp().await?);
+    let peer = cx.scripter().await?;
+    let port = cx.free_port(Protocol::Udp)?;
+    let (level, name, on) = (option::LEVEL_SOCKET, option::REUSEADDR, 1i32.to_le_bytes());
+    one.set_option(level, name, &on).await?.expect(Done)?;
+    two.set_option(level, name, &on).await?.expect(Done)?;
+
+    one.bind_port(port).await?.expect(Done)?;
+    let second = two.bind_port(port).await?.expect(
+        Done.or(Fails(Error::PARAMETER), "ADR-06: not with every stack")
+            .or(Fails(Error::UNSUPPORTED), "ADR-06: not with every stack"),
+    )?;
+
+    peer.send_to_port(port, b"for one of us").await?;
+    one.set_timeout(500).await?;
+    let first = one.recv_from(16).await?;
+    if second.code() == 0 && first.failed_with(Error::WOULD_BLOCK) {
+        two.recv_from(16).await?.expect(Bytes(b"for one of us"))?;
+    } else {
+        first.expect(Bytes(b"for one of us"))?;
+    }
+    Ok(())
+}
+
+/// Two listeners cannot share a port, REUSEADDR or not; the first one works on.
+#[case(
+    level = Must,
+    cite = ["addresses.reuse.listeners", "ADR-07"],
+    needs = [Tcp, Server, Option(option::REUSEADDR)],
+    profile = Quick
+)]
+async fn two_listeners(cx: &mut Ctx) -> Outcome {
+    let (one, two) = (cx.tcp().await?, cx.tcp().await?);
+    let port = cx.free_port(Protocol::Tcp)?;
+    let (level, name, on) = (option::LEVEL_SOCKET, option::REUSEADDR, 1i32.to_le_bytes());
+    one.set_option(level, name, &on).await?.expect(Done)?;
+    two.set_option(level, name, &on).await?.expect(Done)?;
+    one.bind_port(port).await?.expect(Done)?;
+    one.listen(1).await?.expect(Done)?;
+
+    let bound = two.bind_port(port).await?.expect(Done.or(
+        FailsSomehow,
+        "ADR-07: the bind may be refused, or the listen",
+    ))?;
+    if bound.code() == 0 {
+        two.listen(1).await?.expect(FailsSomehow)?;
+    }
+
+    let mut client = cx.client_to_port(port).await?;
+    let (child, _) = one.accept().await?.connection()?;
+    child.send_all(b"welcome").await?;
+    client.expect_bytes(b"welcome").await
 }

@@ -5,7 +5,9 @@
 
 use core::time::Duration;
 
-use hil_kit::{Ctx, Done, Error, Fails, Outcome, case};
+use hil_kit::{Ctx, Done, Error, Fails, Matches as _, Outcome, case};
+
+use crate::codes::refused;
 
 /// Within what close and the blocked call have to be done.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -49,6 +51,35 @@ async fn close_under_tcp_send(cx: &mut Ctx) -> Outcome {
 
     waiting.finish().await?.expect(Fails(Error::NO_SOCKET))?;
     Ok(())
+}
+
+/// Closing a socket whose connect waits for an answer ends that connect with NO_SOCKET, and the attempt.
+///
+/// A stack that connects synchronously may hold the socket until the attempt has failed.
+#[case(
+    level = Must,
+    cite = ["nonblocking.close.ends-calls", "LIF-10"],
+    needs = [Tcp, Lanes, BlackHole],
+    profile = Full,
+    deadline_ms = 180_000
+)]
+async fn close_under_connect(cx: &mut Ctx) -> Outcome {
+    let silent = cx.black_hole().await?;
+    let listener = cx.peer().await?;
+    let tcp = cx.tcp().await?;
+    let waiting = tcp.connect(silent.address()).blocked().await?;
+
+    tcp.close().await?.expect(Done)?;
+
+    waiting
+        .finish()
+        .await?
+        .expect(Fails(Error::NO_SOCKET).or(refused(), "LIF-10: it failed before the close"))?;
+    tcp.open().await?.expect(Done)?;
+    tcp.connect(listener.address()).await?.expect(Done)?;
+    let mut peer = listener.accept().await?;
+    tcp.send_all(b"anew").await?;
+    peer.expect_bytes(b"anew").await
 }
 
 /// Closing a UDP socket ends a receive blocked in it with NO_SOCKET; close answers OK.

@@ -4,6 +4,7 @@ mod blocked;
 mod event_loop;
 mod lifecycle;
 mod sigio;
+mod sigio_edges;
 mod sigio_ends;
 mod timeouts;
 mod unbounded;

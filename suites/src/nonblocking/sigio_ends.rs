@@ -24,7 +24,7 @@ async fn orderly(cx: &mut Ctx) -> Outcome {
 }
 
 /// A reset calls the callback; receive then answers an error.
-#[case(level = Must, cite = ["nonblocking.sigio.reset", "SIG-08"], needs = [Tcp, Sigio, HonestTcp], profile = Quick)]
+#[case(level = Must, cite = ["nonblocking.sigio.reset", "SIG-08"], needs = [Tcp, Sigio], profile = Quick)]
 async fn reset(cx: &mut Ctx) -> Outcome {
     let (tcp, peer) = cx.connected().await?;
     let counter = cx.counter()?;

@@ -3,5 +3,6 @@
 mod accept;
 mod child;
 mod close;
+mod crowd;
 mod listen;
 mod queue;

@@ -10,6 +10,7 @@ use hil_kit::{
 };
 
 use crate::codes::refused;
+use crate::foreign;
 
 /// How long a pending attempt may take to report itself.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -131,8 +132,36 @@ async fn unset_address(cx: &mut Ctx) -> Outcome {
     Ok(())
 }
 
+/// Connecting to an address of the family that the board does not speak fails, with a code that says why.
+///
+/// A board that speaks both families finds nobody at that address.
+#[case(
+    level = Must,
+    cite = ["tcp.connect.invalid", "CON-12"],
+    needs = [Tcp],
+    profile = Quick,
+    deadline_ms = 60_000
+)]
+async fn wrong_family(cx: &mut Ctx) -> Outcome {
+    let port = cx.closed_port()?.address().port;
+    let tcp = cx.tcp().await?;
+    let other = foreign::of_the_other_family(cx.iut_address().await?.ip);
+
+    tcp.connect(SocketAddress::new(other, port)).await?.expect(
+        Fails(Error::PARAMETER)
+            .or(
+                Fails(Error::UNSUPPORTED),
+                "CON-12: a stack without that family may say so",
+            )
+            .or(Fails(Error::NO_CONNECTION), "CON-12: no way leads there"),
+    )?;
+
+    tcp.send(b"to nobody").await?.expect(FailsSomehow)?;
+    Ok(())
+}
+
 /// A bound socket connects from the port it is bound to.
-#[case(level = Must, cite = ["tcp.connect.bound-port", "CON-16"], needs = [Tcp, HonestTcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.connect.bound-port", "CON-16"], needs = [Tcp, SourcePorts], profile = Quick)]
 async fn from_the_bound_port(cx: &mut Ctx) -> Outcome {
     let listener = cx.peer().await?;
     let port = cx.free_port(Protocol::Tcp)?;

@@ -7,3 +7,5 @@ mod open;
 mod recv;
 mod reset;
 mod send;
+mod services;
+mod silence;

@@ -52,3 +52,33 @@ async fn open_all(cx: &Ctx) -> Result<usize, Stop> {
     }
     Ok(sockets.len())
 }
+
+/// A socket object can be opened and closed again and again, and then be used.
+#[case(level = Must, cite = ["tcp.open.again", "TCPSOCKET_OPEN_CLOSE_REPEAT"], needs = [Tcp], profile = Quick)]
+async fn again(cx: &mut Ctx) -> Outcome {
+    let listener = cx.peer().await?;
+    let tcp = cx.unopened_tcp().await?;
+
+    for _ in 0..2 {
+        tcp.open().await?.expect(Done)?;
+        tcp.close().await?.expect(Done)?;
+    }
+
+    tcp.open().await?.expect(Done)?;
+    tcp.connect(listener.address()).await?.expect(Done)?;
+    let mut peer = listener.accept().await?;
+    tcp.send_all(b"third time").await?;
+    peer.expect_bytes(b"third time").await
+}
+
+/// A hundred open sockets can be destructed one after the other; the next one works as the first.
+#[case(level = Must, cite = ["tcp.open.destruct", "TCPSOCKET_OPEN_DESTRUCT"], needs = [Tcp], profile = Quick)]
+async fn destruct(cx: &mut Ctx) -> Outcome {
+    for _ in 0..100 {
+        cx.tcp().await?.delete().await?.expect(Done)?;
+    }
+
+    let (tcp, mut peer) = cx.connected().await?;
+    tcp.send_all(b"the next").await?;
+    peer.expect_bytes(b"the next").await
+}

@@ -1,7 +1,9 @@
 //! UDP sockets: datagrams out, datagrams in, and the filter that connect sets.
 
+mod bursts;
 mod connect;
 mod echo;
 mod open;
 mod recvfrom;
 mod sendto;
+mod services;

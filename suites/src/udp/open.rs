@@ -1,6 +1,6 @@
 //! How many UDP sockets there are.
 
-use hil_kit::{Ctx, Error, Fails, Matches, Outcome, Stop, Udp, case};
+use hil_kit::{Bytes, Ctx, Done, Error, Fails, Matches, Outcome, Protocol, Stop, Udp, case};
 
 /// UDP sockets that must be available at once.
 const FEWEST: usize = 3;
@@ -49,4 +49,37 @@ async fn limit(cx: &mut Ctx) -> Outcome {
         format!("{} UDP sockets in the second round too", rounds[0]),
         rounds[1].to_string(),
     )
+}
+
+/// A socket object can be opened and closed again and again, and then be used.
+#[case(level = Must, cite = ["udp.open.again", "UDPSOCKET_OPEN_CLOSE_REPEAT"], needs = [Udp], profile = Quick)]
+async fn again(cx: &mut Ctx) -> Outcome {
+    let peer = cx.scripter().await?;
+    let udp = cx.unopened_udp().await?;
+    let port = cx.free_port(Protocol::Udp)?;
+
+    for _ in 0..2 {
+        udp.open().await?.expect(Done)?;
+        udp.close().await?.expect(Done)?;
+    }
+
+    udp.open().await?.expect(Done)?;
+    udp.bind_port(port).await?.expect(Done)?;
+    peer.send_to_port(port, b"third time").await?;
+    udp.recv_from(16).await?.expect(Bytes(b"third time"))?;
+    Ok(())
+}
+
+/// A hundred open sockets can be destructed one after the other; the next one works as the first.
+#[case(level = Must, cite = ["udp.open.destruct", "UDPSOCKET_OPEN_DESTRUCT"], needs = [Udp], profile = Quick)]
+async fn destruct(cx: &mut Ctx) -> Outcome {
+    for _ in 0..100 {
+        cx.udp().await?.delete().await?.expect(Done)?;
+    }
+
+    let udp = cx.bound_udp().await?;
+    let peer = cx.scripter().await?;
+    peer.send(&udp, b"the next").await?;
+    udp.recv_from(16).await?.expect(Bytes(b"the next"))?;
+    Ok(())
 }

@@ -1,0 +1,5 @@
+//! Socket options: which there are, what they take, and what they do.
+
+mod keepalive;
+mod matrix;
+mod multicast;
