@@ -113,3 +113,33 @@ fn ids_have_three_parts_and_titles_are_sentences() {
         );
     }
 }
+
+/// The groups of coverage gaps, and how many each has.
+const GAPS: [(&str, u8); 9] = [
+    ("SRV", 30),
+    ("CON", 20),
+    ("STR", 28),
+    ("LIF", 15),
+    ("SIG", 16),
+    ("TMO", 8),
+    ("UDP", 22),
+    ("ADR", 14),
+    ("OPT", 18),
+];
+
+#[test]
+fn every_cited_coverage_gap_exists() {
+    for case in hil_suites::cases() {
+        for id in case.cites.iter().filter(|id| !is_requirement(id)) {
+            if id.contains("SOCKET_") {
+                continue;
+            }
+            let known = id.split_once('-').is_some_and(|(group, number)| {
+                let number: u8 = number.parse().unwrap_or(0);
+                GAPS.iter()
+                    .any(|(name, count)| *name == group && (1..=*count).contains(&number))
+            });
+            assert!(known, "{} cites {id}", case.id());
+        }
+    }
+}
