@@ -128,7 +128,7 @@ async fn two_udp_sockets(cx: &mut Ctx) -> Outcome {
     )?;
 
     peer.send_to_port(port, b"for one of us").await?;
-    one.set_timeout(500).await?;
+    one.set_timeout(200).await?;
     let first = one.recv_from(16).await?;
     if second.code() == 0 && first.failed_with(Error::WOULD_BLOCK) {
         two.recv_from(16).await?.expect(Bytes(b"for one of us"))?;

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use hil_kit::{Ctx, Done, Error, Fails, Matches as _, Outcome, case};
 
-use crate::codes::refused;
+use crate::codes::broken;
 
 /// Within what close and the blocked call have to be done.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -74,7 +74,7 @@ async fn close_under_connect(cx: &mut Ctx) -> Outcome {
     waiting
         .finish()
         .await?
-        .expect(Fails(Error::NO_SOCKET).or(refused(), "LIF-10: it failed before the close"))?;
+        .expect(Fails(Error::NO_SOCKET).or(broken(), "LIF-10: it failed before the close"))?;
     tcp.open().await?.expect(Done)?;
     tcp.connect(listener.address()).await?.expect(Done)?;
     let mut peer = listener.accept().await?;
