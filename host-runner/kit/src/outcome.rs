@@ -156,6 +156,8 @@ pub struct Observation {
     pub jitter: Duration,
     /// Sockets and calls that the case left behind.
     pub left: (u16, u16),
+    /// What kept the board from cleaning up after the case, if anything did: it cannot be trusted with another.
+    pub aftermath: Option<Trouble>,
     /// How long it took.
     pub elapsed: Duration,
 }

@@ -99,7 +99,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     let elapsed = state.steps.elapsed();
     task.0.abort();
 
-    let (left, board_jitter) = end_scope(rig, &mut outcome).await;
+    let (left, board_jitter, aftermath) = end_scope(rig, &mut outcome).await;
     end_fixtures(&state).await;
     for counter in state
         .counters
@@ -118,6 +118,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
         steps: state.steps.take(),
         jitter: probe.worst().max(board_jitter),
         left,
+        aftermath,
         elapsed,
     }
 }
@@ -132,7 +133,11 @@ fn requirement(case: &Case) -> &'static str {
         .unwrap_or("unnamed")
 }
 
-async fn end_scope(rig: &CaseRig, outcome: &mut Outcome) -> ((u16, u16), Duration) {
+/// What was left open, the board's own jitter, and what went wrong unless the outcome says so already.
+async fn end_scope(
+    rig: &CaseRig,
+    outcome: &mut Outcome,
+) -> ((u16, u16), Duration, Option<Trouble>) {
     let lost = matches!(
         outcome,
         Err(Stop::Trouble(
@@ -140,7 +145,7 @@ async fn end_scope(rig: &CaseRig, outcome: &mut Outcome) -> ((u16, u16), Duratio
         ))
     );
     if lost {
-        return ((0, 0), Duration::ZERO);
+        return ((0, 0), Duration::ZERO, None);
     }
     match rig
         .dut
@@ -149,13 +154,16 @@ async fn end_scope(rig: &CaseRig, outcome: &mut Outcome) -> ((u16, u16), Duratio
     {
         Ok(report) => {
             let jitter = Duration::from_micros(report.jitter_us.into());
-            ((report.open, report.calls), jitter)
+            ((report.open, report.calls), jitter, None)
         }
         Err(trouble) => {
+            let mut aftermath = Some(trouble);
             if outcome.is_ok() {
-                *outcome = Err(trouble.into());
+                *outcome = aftermath
+                    .take()
+                    .map_or(Ok(()), |trouble| Err(trouble.into()));
             }
-            ((0, 0), Duration::ZERO)
+            ((0, 0), Duration::ZERO, aftermath)
         }
     }
 }

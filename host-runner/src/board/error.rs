@@ -37,7 +37,7 @@ pub enum BoardError {
         /// The lan asked for.
         lan: LanKind,
         /// The ones it can use.
-        known: &'static str,
+        known: String,
     },
     /// The image did not build.
     #[error("firmware {name} does not build ({command} in {}: {status}):\n{output}", directory.display())]

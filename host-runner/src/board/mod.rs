@@ -5,6 +5,7 @@
 mod error;
 mod firmware;
 mod lock;
+mod looping;
 mod native;
 mod process;
 pub(crate) mod qemu;
@@ -193,6 +194,17 @@ impl RunningBoard {
         }
     }
 
+    /// Whether its core computes without a pause, as far as its process shows. Takes half a second, or more under load.
+    pub fn is_looping(&self) -> impl Future<Output = bool> + Send + 'static + use<> {
+        let process = self.process_id();
+        async move {
+            match process {
+                Some(process) => looping::is_looping(process).await,
+                None => false,
+            }
+        }
+    }
+
     /// Ends the board in order; kills what does not end.
     pub async fn stop(mut self) {
         self.channel = None;
@@ -274,6 +286,14 @@ fn choose_link(board: &Board, wanted: Option<LinkKind>) -> Result<Link, BoardErr
         })
 }
 
+/// `auto, user`.
+pub(crate) fn in_words(lans: &[LanKind]) -> String {
+    lans.iter()
+        .map(|lan| lan.name())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 /// The lan and, if it was left open, why it was chosen.
 fn choose_lan(
     board: &Board,
@@ -281,18 +301,12 @@ fn choose_lan(
     monitor: &Arc<Monitor>,
 ) -> Result<(Arc<dyn SocketFactory>, &'static str), BoardError> {
     let lan = wanted.unwrap_or(board.lan);
-    let refused = |known| BoardError::NoLan {
-        board: board.name.clone(),
-        lan,
-        known,
-    };
     match (&board.kind, lan) {
         (BoardKind::Native, LanKind::Auto) => Ok((
             Arc::new(Loopback::default()),
             " (auto: the agent is a process of this machine and uses its sockets)",
         )),
         (BoardKind::Native, LanKind::Loopback) => Ok((Arc::new(Loopback::default()), "")),
-        (BoardKind::Native, LanKind::User) => Err(refused("auto, loopback")),
         (BoardKind::Qemu { .. }, LanKind::Auto) => Ok((
             Arc::new(UserNet::new(Arc::clone(monitor))),
             " (auto: QEMU's user network needs no privileges)",
@@ -300,6 +314,11 @@ fn choose_lan(
         (BoardKind::Qemu { .. }, LanKind::User) => {
             Ok((Arc::new(UserNet::new(Arc::clone(monitor))), ""))
         }
-        (BoardKind::Qemu { .. }, LanKind::Loopback) => Err(refused("auto, user")),
+        (kind @ BoardKind::Native, LanKind::User)
+        | (kind @ BoardKind::Qemu { .. }, LanKind::Loopback) => Err(BoardError::NoLan {
+            board: board.name.clone(),
+            lan,
+            known: in_words(kind.lans()),
+        }),
     }
 }

@@ -115,7 +115,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "How")]
     pub(super) repeat: u32,
 
-    /// Run the cases of a board one after another, as hil does so far in any case
+    /// Run the cases of a board one after another (this version always does)
     #[arg(long, help_heading = "How")]
     pub(super) serial_cases: bool,
 

@@ -12,7 +12,7 @@ use toml::value::Date;
 
 use super::args::Run as Arguments;
 use super::{Failure, Shell, cases, locate, signals};
-use crate::board::StartOptions;
+use crate::board::{StartOptions, in_words as lans_in_words};
 use crate::engine::{BoardPlan, Emitter, LiveStarter, Run, Stop, run as run_engine};
 use crate::event::{Exit, RunStarted, SCHEMA};
 use crate::inventory::{Board, Inventory};
@@ -30,6 +30,7 @@ pub(super) fn run(
     let boards = locate::boards(&inventory, &arguments.boards)?;
     for board in &boards {
         check_link(board, arguments.link)?;
+        check_lan(board, arguments)?;
     }
     let all = cases();
     let selection = arguments.selection.within(arguments.profile.into());
@@ -222,6 +223,21 @@ pub(super) fn check_link(board: &Board, link: Option<LinkKind>) -> Result<(), Fa
             known.join(", ")
         ),
     ))
+}
+
+fn check_lan(board: &Board, arguments: &Arguments) -> Result<(), Failure> {
+    let fitting = board.kind.lans();
+    match arguments.lan {
+        Some(wanted) if !fitting.contains(&wanted) => Err(Failure::error(
+            Exit::BadConfiguration,
+            format!(
+                "board {} cannot use the lan \"{wanted}\"; it can use: {}",
+                board.name,
+                lans_in_words(fitting)
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Arguments that select the same board, link and lan again.

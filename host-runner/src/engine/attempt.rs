@@ -4,7 +4,7 @@ use core::time::Duration;
 use hil_kit::{Case, Observation, Stop as CaseStop, Trouble};
 
 use super::deviations::Listed;
-use super::judge::{After, Judgement, crashed, judge};
+use super::judge::{After, Judgement, crashed, hung, judge};
 use super::session::{Gone, RunOne, Session, backstop};
 use super::{Stop, StopLevel};
 use crate::event::Verdict;
@@ -14,6 +14,9 @@ pub(super) const RIG_SLOW_REPEATS: u32 = 3;
 
 /// How long after a dead link the board's own end may still become known, so that a crash is told from a loss.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What a silent agent whose core computes on is doing.
+const LOOPING: &str = "the agent is silent and its core computes without a pause";
 
 /// The attempts of one case.
 #[derive(Debug)]
@@ -107,9 +110,19 @@ impl Attempts {
                     .because(how),
                 After::Restart,
             ),
-            None => judge(&observation, self.case.level, listed),
+            None => match silent(&observation) {
+                Some(request) if session.is_looping().await => {
+                    (hung(request, LOOPING, &observation, listed), After::Restart)
+                }
+                _ => judge(&observation, self.case.level, listed),
+            },
         };
-        let lost = (after == After::Restart).then(|| judgement.reason.clone().unwrap_or_default());
+        let lost = match (&observation.aftermath, after) {
+            (_, After::Restart) => Some(judgement.reason.clone().unwrap_or_default()),
+            // The verdict stands, but the next case would pay for what this one has left.
+            (Some(trouble), _) => Some(format!("it could not clean up: {trouble}")),
+            (None, _) => None,
+        };
         let again = self.try_again(&judgement, after);
         self.last = Some((judgement, observation));
         if again {
@@ -182,6 +195,14 @@ async fn guarded(case: &'static Case, one: RunOne, session: &mut dyn Session) ->
     }
 }
 
+/// The request after which the agent fell silent.
+fn silent(observation: &Observation) -> Option<&str> {
+    match &observation.outcome {
+        Err(CaseStop::Trouble(Trouble::Silent { request, .. })) => Some(request),
+        _ => None,
+    }
+}
+
 const fn rebooted(observation: &Observation) -> bool {
     matches!(
         observation.outcome,
@@ -207,6 +228,7 @@ fn nothing_seen(trouble: Trouble) -> Observation {
         steps: Vec::new(),
         jitter: Duration::ZERO,
         left: (0, 0),
+        aftermath: None,
         elapsed: Duration::ZERO,
     }
 }

@@ -116,6 +116,22 @@ pub fn crashed(
     broken(&violation, Some("crash"), observation, Level::Must, listed)
 }
 
+/// The verdict on a call that does not return.
+#[must_use]
+pub fn hung(
+    request: &str,
+    observed: &str,
+    observation: &Observation,
+    listed: &Listed<'_>,
+) -> Judgement {
+    let violation = Violation {
+        call: request.into(),
+        ..violation_without_call("hang", "the call returns", observed, "")
+    };
+    // Like a crash, a hang is never a lenient matter.
+    broken(&violation, Some("hang"), observation, Level::Must, listed)
+}
+
 /// The verdict on a broken requirement found before the case ran.
 #[must_use]
 pub fn not_claimed(violation: &Violation, listed: &Listed<'_>) -> Judgement {
@@ -236,15 +252,7 @@ fn troubled(
     match trouble {
         Trouble::Hang { request, waited_ms } => {
             let observed = format!("still open after {waited_ms} ms although the agent answers");
-            let violation = Violation {
-                call: request.clone(),
-                ..violation_without_call("hang", "the call returns", &observed, "")
-            };
-            // Like a crash, a hang is never a lenient matter.
-            (
-                broken(&violation, Some("hang"), observation, Level::Must, listed),
-                After::GoOn,
-            )
+            (hung(request, &observed, observation, listed), After::GoOn)
         }
         Trouble::Rebooted { crashed: true } => (
             crashed(&trouble.to_string(), level, observation, listed),

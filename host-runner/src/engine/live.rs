@@ -193,6 +193,16 @@ impl Session for LiveSession {
         })
     }
 
+    fn is_looping(&self) -> BoxFuture<'static, bool> {
+        let looping = lock(&self.slot).as_ref().map(RunningBoard::is_looping);
+        Box::pin(async {
+            match looping {
+                Some(looping) => looping.await,
+                None => false,
+            }
+        })
+    }
+
     fn beacon(&mut self) -> BoxFuture<'_, Option<String>> {
         Box::pin(async {
             let expected = Expected {

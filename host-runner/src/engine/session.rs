@@ -43,6 +43,9 @@ pub trait Session: Send {
     /// Waits until the board has gone: its process ended, its emulator died. Does not resolve as long as it lives.
     fn gone(&self) -> BoxFuture<'static, Gone>;
 
+    /// Whether the core computes without a pause, as far as process or probe shows. Asked of a silent agent.
+    fn is_looping(&self) -> BoxFuture<'static, bool>;
+
     /// What the last fault left behind, asked of an agent that has come back after a reset.
     fn beacon(&mut self) -> BoxFuture<'_, Option<String>>;
 

@@ -67,6 +67,34 @@ async fn a_board_lost_in_the_middle_is_restarted_and_the_rest_is_judged() {
 }
 
 #[tokio::test]
+async fn a_silent_agent_whose_core_loops_hangs() {
+    let script = Script::of(&[("a", vec![silent()])]).with_a_looping_core();
+    let (exit, events) = run_all(
+        run_of(cases(&["a", "b"])),
+        vec![board("one", &script)],
+        Stop::default(),
+    )
+    .await;
+    assert_eq!(verdicts(&events), ["a fail(hang)", "b pass"]);
+    assert_eq!(exit, Exit::Violated);
+    assert_eq!(script.log(), ["prepare", "start", "drop", "start", "stop"]);
+}
+
+#[tokio::test]
+async fn a_board_that_cannot_clean_up_is_restarted_and_the_verdict_stands() {
+    let violation = Violation::new("recv.reset", "recv(1)", "0", "5");
+    let script = Script::of(&[("a", vec![Act::SeesAndReboots(violation.into())])]);
+    let (_, events) = run_all(
+        run_of(cases(&["a", "b"])),
+        vec![board("one", &script)],
+        Stop::default(),
+    )
+    .await;
+    assert_eq!(verdicts(&events), ["a fail", "b pass"]);
+    assert_eq!(script.log(), ["prepare", "start", "drop", "start", "stop"]);
+}
+
+#[tokio::test]
 async fn a_crash_is_the_fault_of_the_port() {
     let script = Script::of(&[
         ("a", vec![trouble(Trouble::Rebooted { crashed: true })]),

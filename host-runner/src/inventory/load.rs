@@ -362,11 +362,8 @@ fn read_links(table: &mut Table<'_, '_>, fits: LinkKind, links: &mut Vec<Link>) 
 }
 
 fn lan(table: &mut Table<'_, '_>, kind: Option<&BoardKind>) -> Option<LanKind> {
-    let fits = match kind {
-        Some(BoardKind::Native) => [LanKind::Auto, LanKind::Loopback],
-        Some(BoardKind::Qemu { .. }) | None => [LanKind::Auto, LanKind::User],
-    };
-    let known = fits.map(|lan| lan.name().to_string());
+    let fits = kind.map_or(&LanKind::ALL[..], BoardKind::lans);
+    let known: Vec<String> = fits.iter().map(|lan| lan.name().to_string()).collect();
     if let Some(inner) = table.inner_table("lan") {
         let span = inner.span();
         let field = Field { value: (), span };

@@ -77,6 +77,15 @@ impl BoardKind {
             Self::Qemu { .. } => "qemu",
         }
     }
+
+    /// The lans that a board of this kind can be attached to.
+    #[must_use]
+    pub const fn lans(&self) -> &'static [LanKind] {
+        match self {
+            Self::Native => &[LanKind::Auto, LanKind::Loopback],
+            Self::Qemu { .. } => &[LanKind::Auto, LanKind::User],
+        }
+    }
 }
 
 /// The image of a board.

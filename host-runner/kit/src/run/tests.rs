@@ -75,10 +75,15 @@ macro_rules! case {
 }
 
 async fn rig() -> CaseRig {
-    let link = agent(|op| match op {
+    rig_with(|op| match op {
         Op::Recv { .. } => Does::Works,
         op => usual(op),
-    });
+    })
+    .await
+}
+
+async fn rig_with(script: fn(&Op<'_>) -> Does) -> CaseRig {
+    let link = agent(script);
     let (dut, identity) = greeted(link).await.unwrap();
     CaseRig {
         dut,
@@ -141,6 +146,24 @@ async fn every_end_of_a_case_is_told_apart() {
         Err(Stop::Violation(violation)) => assert_eq!(violation.key, "kit.blocks/blocks"),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_board_that_cannot_clean_up_is_told_from_what_the_case_came_to() {
+    let rig = rig_with(|op| match op {
+        Op::EndScope { .. } => Does::Reboots {
+            boot: 8,
+            crashed: true,
+        },
+        op => usual(op),
+    })
+    .await;
+    let seen = run(case!(violates, "kit.violation", 5000), &rig).await;
+    assert!(matches!(seen.outcome, Err(Stop::Violation(_))));
+    assert!(matches!(
+        seen.aftermath,
+        Some(Trouble::Rebooted { crashed: true })
+    ));
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ fn observed(outcome: Outcome) -> Observation {
         steps: Vec::new(),
         jitter: Duration::ZERO,
         left: (0, 0),
+        aftermath: None,
         elapsed: Duration::from_millis(3),
     }
 }

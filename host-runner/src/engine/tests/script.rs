@@ -20,6 +20,8 @@ use crate::plan::{Claims, LanFacts};
 pub(super) enum Act {
     /// It ends like this.
     Sees(Outcome),
+    /// It ends like this, and the board reboots instead of cleaning up after it.
+    SeesAndReboots(CaseStop),
     /// It ends like this, and something planned was late by so much.
     SeesLate(CaseStop, Duration),
     /// The board goes away; the case never ends.
@@ -54,6 +56,7 @@ struct State {
     always: Option<fn() -> Act>,
     starts: VecDeque<bool>,
     beacon: Option<String>,
+    looping: bool,
     no_class: bool,
     never_stops: bool,
     log: Vec<String>,
@@ -101,6 +104,11 @@ impl Script {
         self
     }
 
+    pub(super) fn with_a_looping_core(self) -> Self {
+        self.state().looping = true;
+        self
+    }
+
     pub(super) fn without_class(self) -> Self {
         self.state().no_class = true;
         self
@@ -143,6 +151,7 @@ impl Clone for Act {
         match self {
             Self::Sees(Ok(())) => Self::Sees(Ok(())),
             Self::Sees(Err(stop)) => Self::Sees(Err(copy(stop))),
+            Self::SeesAndReboots(stop) => Self::SeesAndReboots(copy(stop)),
             Self::SeesLate(stop, late) => Self::SeesLate(copy(stop), *late),
             Self::Dies { crashed } => Self::Dies { crashed: *crashed },
             Self::LinkDiesThenBoard { crashed } => Self::LinkDiesThenBoard { crashed: *crashed },
@@ -269,6 +278,10 @@ impl Session for ScriptedSession {
             };
             match act {
                 Act::Sees(outcome) => observed(outcome, Duration::ZERO),
+                Act::SeesAndReboots(stop) => Observation {
+                    aftermath: Some(Trouble::Rebooted { crashed: true }),
+                    ..observed(Err(stop), Duration::ZERO)
+                },
                 Act::SeesLate(stop, late) => observed(Err(stop), late),
                 Act::Dies { crashed } => {
                     self.gone.send_replace(gone(crashed));
@@ -312,6 +325,10 @@ impl Session for ScriptedSession {
         })
     }
 
+    fn is_looping(&self) -> BoxFuture<'static, bool> {
+        Box::pin(core::future::ready(self.script.state().looping))
+    }
+
     fn beacon(&mut self) -> BoxFuture<'_, Option<String>> {
         let beacon = self.script.state().beacon.clone();
         Box::pin(async { beacon })
@@ -352,6 +369,7 @@ fn observed(outcome: Outcome, jitter: Duration) -> Observation {
         steps: Vec::new(),
         jitter,
         left: (0, 0),
+        aftermath: None,
         elapsed: Duration::from_millis(1),
     }
 }
