@@ -2,6 +2,7 @@
 //!
 //! Progress bars only on a terminal; elsewhere every line stands for itself and nothing is redrawn.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 
@@ -16,6 +17,13 @@ use crate::event::{
 
 /// Full blocks shown at the end; the rest is one line each.
 const BLOCKS: usize = 12;
+
+/// How often the progress on a terminal is drawn while nothing happens.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Most characters of a reason behind the name of its case, and the fewest on a narrow terminal.
+const REASON: usize = 140;
+const REASON_LEAST: usize = 30;
 
 /// Where the lines go.
 pub enum Output {
@@ -63,6 +71,18 @@ impl Output {
         }
     }
 
+    /// Columns, on a terminal.
+    fn width(&self) -> Option<usize> {
+        match self {
+            Self::Live(..) => rustix::termios::tcgetwinsize(io::stdout())
+                .or_else(|_| rustix::termios::tcgetwinsize(io::stderr()))
+                .ok()
+                .map(|size| usize::from(size.ws_col))
+                .filter(|columns| *columns > 0),
+            Self::Plain(_) => None,
+        }
+    }
+
     fn print(&mut self, text: &str) -> io::Result<()> {
         match self {
             Self::Live(bars, _) => bars.println(text),
@@ -101,8 +121,12 @@ struct BoardView {
     summary: Summary,
     bar: Option<ProgressBar>,
     time_ms: f64,
+    /// Cases that somebody has to look at.
+    bad: u64,
     /// Cases that could not run, by reason.
     not_run: BTreeMap<String, u64>,
+    /// Why it did not come up, if that was told already.
+    failed: Option<String>,
 }
 
 impl Console {
@@ -168,6 +192,7 @@ impl Console {
         let view = self.boards.entry(case.board.clone()).or_default();
         view.summary.add(case);
         view.time_ms += case.elapsed_ms;
+        view.bad += u64::from(case.verdict.needs_attention());
         if let Some(bar) = &view.bar {
             bar.inc(1);
         }
@@ -217,7 +242,12 @@ impl Console {
             _ => case.reason.clone(),
         };
         if let Some(first) = reason.as_deref().and_then(|reason| reason.lines().next()) {
-            line.push_str(&self.paint.dim(&format!("  {}", cut(first, 140))));
+            let room = self.out.width().map_or(REASON, |width| {
+                let taken = 11 + 1 + 9 + 2 + board.chars().count() + case.case.chars().count() + 2;
+                // One column less: some terminals wrap when the last one is written.
+                width.saturating_sub(taken + 2).clamp(REASON_LEAST, REASON)
+            });
+            line.push_str(&self.paint.dim(&format!("  {}", cut(first, room))));
         }
         line
     }
@@ -330,7 +360,15 @@ impl Console {
         for (board, view) in core::mem::take(&mut self.boards) {
             self.out.print("")?;
             for (reason, count) in &view.not_run {
-                let line = format!("{board}: {count} case(s) could not run: {reason}");
+                // A compiler says much; once is enough.
+                let reason = match reason.split_once('\n') {
+                    Some((first, _)) if view.failed.as_ref() == Some(reason) => {
+                        format!("{} (more above)", first.trim_end_matches(':'))
+                    }
+                    _ => reason.clone(),
+                };
+                let cases = if *count == 1 { "case" } else { "cases" };
+                let line = format!("{board}: {count} {cases} could not run: {reason}");
                 self.out.print(&self.paint.bad(&line))?;
             }
             if view.summary.total() == 0 {
@@ -366,7 +404,7 @@ impl Reporter for Console {
                     .get(&preparing.board)
                     .and_then(|view| view.bar.as_ref())
                 {
-                    bar.set_message("building the image, if it is not there yet");
+                    bar.set_message("building the image");
                     return Ok(());
                 }
                 let line = format!(
@@ -377,16 +415,25 @@ impl Reporter for Console {
             }
             Event::BoardStarted(board) => self.board_started(board),
             Event::BoardFailed(failed) => {
+                let view = self.boards.entry(failed.board.clone()).or_default();
+                view.failed = Some(failed.reason.clone());
+                if let Some(bar) = &view.bar {
+                    bar.abandon_with_message("did not come up");
+                }
                 let line = format!("{} did not come up: {}", failed.board, failed.reason);
                 self.out.print(&self.paint.bad(&line))
             }
             Event::CaseStarted(case) => {
-                if let Some(bar) = self
-                    .boards
-                    .get(&case.board)
-                    .and_then(|view| view.bar.as_ref())
+                if let Some(view) = self.boards.get(&case.board)
+                    && let Some(bar) = &view.bar
                 {
-                    bar.set_message(case.case.clone());
+                    bar.set_message(match view.bad {
+                        0 => case.case.clone(),
+                        bad => {
+                            let bad = self.paint.bad(&format!("{bad} bad"));
+                            format!("{bad}  {}", case.case)
+                        }
+                    });
                 }
                 Ok(())
             }
@@ -417,10 +464,12 @@ fn new_bar(board: &str, total: u64) -> ProgressBar {
     let bar = ProgressBar::new(total).with_prefix(board.to_owned());
     // The template is a constant, so the fall-back is never seen.
     if let Ok(style) =
-        ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {elapsed} {wide_msg}")
+        ProgressStyle::with_template("{prefix} [{bar:16}] {pos}/{len} {elapsed} {wide_msg}")
     {
         bar.set_style(style.progress_chars("=> "));
     }
+    // The time goes on while a case takes long.
+    bar.enable_steady_tick(TICK);
     bar
 }
 
