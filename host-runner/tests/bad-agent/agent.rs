@@ -95,6 +95,12 @@ fn serve(mode: Mode, name: &str, program: &Path, socket: &Path) -> std::io::Resu
                     eprintln!("bad-agent: dying as told");
                     return Ok(ExitCode::from(3));
                 }
+                if mode == Mode::Loops {
+                    // Ends with its runner.
+                    loop {
+                        core::hint::spin_loop();
+                    }
+                }
             }
             agent.respond(&request, &mut stream)?;
         }

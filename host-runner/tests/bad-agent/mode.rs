@@ -27,11 +27,13 @@ pub(crate) enum Mode {
     Dies,
     /// Answers nothing more from the middle on, until it is restarted.
     Freezes,
+    /// Computes without a pause from the middle on, until it is restarted.
+    Loops,
     /// Answers with noise from the middle on, until it is restarted.
     Babbles,
 }
 
-const MODES: [(&str, Mode); 13] = [
+const MODES: [(&str, Mode); 14] = [
     ("obedient", Mode::Obedient),
     ("deaf", Mode::Deaf),
     ("silent", Mode::Silent),
@@ -44,6 +46,7 @@ const MODES: [(&str, Mode); 13] = [
     ("crashes", Mode::Crashes),
     ("dies", Mode::Dies),
     ("freezes", Mode::Freezes),
+    ("loops", Mode::Loops),
     ("babbles", Mode::Babbles),
 ];
 
@@ -65,7 +68,12 @@ impl Mode {
     pub(crate) fn strikes_in_the_middle(self) -> bool {
         matches!(
             self,
-            Self::Reboots | Self::Crashes | Self::Dies | Self::Freezes | Self::Babbles
+            Self::Reboots
+                | Self::Crashes
+                | Self::Dies
+                | Self::Freezes
+                | Self::Loops
+                | Self::Babbles
         )
     }
 }

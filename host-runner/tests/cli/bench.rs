@@ -1,20 +1,25 @@
-//! What these tests share: a directory with boards that misbehave, and `hil` started in it under a deadline.
+//! What these tests share: a directory with boards, and `hil` started in it under a deadline.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::time::Timespec;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Far beyond what anything here takes.
-const DEADLINE: Duration = Duration::from_secs(90);
+/// Far beyond what anything here takes, the first build of an image included.
+const DEADLINE: Duration = Duration::from_secs(300);
 
-/// A directory with a boards.toml.
+/// A directory with a boards.toml, and with everything `hil` leaves while it runs.
 pub(crate) struct Bench {
     dir: TempDir,
 }
@@ -29,17 +34,63 @@ pub(crate) struct Finished {
 impl Bench {
     /// Boards whose agents misbehave as their names say.
     pub(crate) fn of(modes: &[&str]) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        let bench = Self::empty();
         let mut text = String::new();
         for mode in modes {
-            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_bad-agent"), dir.path().join(mode))
-                .expect("a link");
+            bench.link(env!("CARGO_BIN_EXE_bad-agent"), mode);
             text += &format!(
                 "[board.{mode}]\nkind = \"native\"\nfirmware = {{ elf = \"{mode}\" }}\nport = \"bad\"\ndeadline_scale = 0.2\n"
             );
         }
-        fs::write(dir.path().join("boards.toml"), text).expect("a file");
+        bench.boards(&text);
+        bench
+    }
+
+    /// One board with firmware of this workspace, built when a run needs it.
+    pub(crate) fn real(board: &str, kind: &str, port: &str) -> Self {
+        let bench = Self::empty();
+        bench.boards(&format!(
+            "default = \"{board}\"\n[board.{board}]\n{kind}\nfirmware = \"{board}\"\nport = \"{port}\"\n"
+        ));
+        bench
+    }
+
+    /// The emulated board.
+    pub(crate) fn emulated() -> Self {
+        let kind = "kind = \"qemu\"\nmachine = \"mps2-an385\"";
+        Self::real("qemu-mps2-an385", kind, "smoltcp")
+    }
+
+    /// A directory with a short path, because sockets are below it.
+    pub(crate) fn empty() -> Self {
+        let dir = tempfile::tempdir_in("/tmp").expect("a directory");
+        fs::create_dir(dir.path().join("run")).expect("a directory");
         Self { dir }
+    }
+
+    pub(crate) fn boards(&self, text: &str) {
+        fs::write(self.path().join("boards.toml"), text).expect("a file");
+    }
+
+    pub(crate) fn link(&self, to: &str, name: &str) {
+        std::os::unix::fs::symlink(to, self.path().join(name)).expect("a link");
+    }
+
+    /// Locks and directories of sockets that are there now.
+    pub(crate) fn runtime_files(&self) -> Vec<OsString> {
+        fs::read_dir(self.path().join("run/hil"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect()
+    }
+
+    /// Neither process nor lock nor socket nor directory of a run is left.
+    pub(crate) fn assert_nothing_left(&self) {
+        assert_eq!(self.left_over(), Vec::<String>::new());
+        assert_eq!(self.runtime_files(), Vec::<OsString>::new());
+        assert!(!self.path().join("run/hil").exists());
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -48,7 +99,12 @@ impl Bench {
 
     /// `hil` with these arguments, up to its end.
     pub(crate) fn hil(&self, arguments: &[&str]) -> Finished {
-        let mut hil = self.start(arguments);
+        self.up_to_its_end(self.command(arguments))
+    }
+
+    /// This command, up to its end.
+    pub(crate) fn up_to_its_end(&self, mut command: Command) -> Finished {
+        let mut hil = command.spawn().expect("hil starts");
         let mut stdout = hil.stdout.take().expect("a pipe");
         let (done, wait) = mpsc::channel();
         thread::spawn(move || {
@@ -62,15 +118,21 @@ impl Bench {
 
     /// `hil` with these arguments, running.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_hil"))
+        self.command(arguments).spawn().expect("hil starts")
+    }
+
+    /// `hil` with these arguments, not yet started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hil"));
+        command
             .args(arguments)
             .current_dir(self.path())
             .env("NO_COLOR", "1")
+            .env("XDG_RUNTIME_DIR", self.path().join("run"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("hil starts")
+            .stderr(Stdio::piped());
+        command
     }
 
     /// Processes that were started from this directory and still live.
@@ -133,6 +195,48 @@ pub(crate) fn verdicts(events: &[Value], board: &str) -> Vec<String> {
         .collect()
 }
 
+/// The process of a board.
+pub(crate) struct Board(OwnedFd);
+
+impl Board {
+    pub(crate) fn signal(&self, signal: Signal) {
+        rustix::process::pidfd_send_signal(&self.0, signal).expect("it lives");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn assert_ends(&self) {
+        let mut events = [PollFd::new(&self.0, PollFlags::IN)];
+        let limit = Timespec {
+            tv_sec: 20,
+            tv_nsec: 0,
+        };
+        assert_eq!(poll(&mut events, Some(&limit)), Ok(1), "the board lives on");
+    }
+}
+
+/// Number of the parent, the second word after the name in parentheses.
+fn parent_of(process: i32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split_whitespace().nth(1).map(String::from)
+}
+
+/// Whether there is an emulator; loud, because a machine without it proves less.
+pub(crate) fn have_qemu() -> bool {
+    let found = Command::new("qemu-system-arm")
+        .arg("--version")
+        .output()
+        .is_ok();
+    if !found {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "qemu-system-arm is missing; CI must have it (ci/setup)"
+        );
+        eprintln!("NOT TESTED: qemu-system-arm is missing (ci/setup installs it)");
+    }
+    found
+}
+
 /// Events of a running `hil --json -`, as they come.
 pub(crate) struct Live {
     events: mpsc::Receiver<Value>,
@@ -176,9 +280,22 @@ impl Live {
     }
 
     /// Sends a signal, as Ctrl-C would.
-    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.hil), signal)
-            .expect("it lives");
+    pub(crate) fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.hil), signal).expect("it lives");
+    }
+
+    /// The board's process: the only child of `hil` while cases run.
+    pub(crate) fn board(&self) -> Board {
+        let hil = self.hil.id().to_string();
+        let numbers = fs::read_dir("/proc")
+            .expect("/proc")
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let mut children = numbers.filter(|number| parent_of(*number).as_deref() == Some(&hil));
+        let child = children.next().expect("hil runs a board");
+        assert_eq!(children.next(), None, "hil runs one process");
+        let pid = Pid::from_raw(child).expect("a number");
+        Board(rustix::process::pidfd_open(pid, PidfdFlags::empty()).expect("it lives"))
     }
 
     /// Reads to the end; the exit code and every event.

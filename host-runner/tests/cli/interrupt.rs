@@ -1,42 +1,64 @@
-//! Ctrl-C: results so far are kept, nothing is left behind.
+//! Ctrl-C, and a runner that is killed: results so far are kept, nothing is left behind.
 
 use rustix::process::Signal;
+use serde_json::Value;
 
-use crate::bench::{Bench, Live};
+use crate::bench::{Bench, Live, have_qemu};
 
-#[test]
-fn ctrl_c_keeps_what_is_done_and_leaves_nothing() {
-    let bench = Bench::of(&["obedient"]);
-    // So many rounds that it would go on for long.
-    let hil = bench.start(&[
-        "run", "--board", "obedient", "--suite", "tcp", "--repeat", "10000", "--json", "-",
-    ]);
-    let mut live = Live::of(hil);
+/// So many rounds that it would go on for long.
+const LONG: [&str; 6] = ["run", "--repeat", "10000", "--json", "-", "--junit"];
+
+/// Starts a long run of a suite and returns in the middle of a case after the first one.
+fn in_the_middle(bench: &Bench, board: &str, suite: &str) -> Live {
+    let mut arguments = LONG.to_vec();
+    arguments.extend(["junit.xml", "--board", board, "--suite", suite]);
+    let mut live = Live::of(bench.start(&arguments));
     live.until(|event| event["event"] == "case-finished");
     live.until(|event| event["event"] == "case-started");
+    live
+}
+
+fn count(events: &[Value], word: &str) -> usize {
+    events.iter().filter(|event| event["event"] == word).count()
+}
+
+fn ctrl_c(bench: &Bench, board: &str, suite: &str) {
+    let live = in_the_middle(bench, board, suite);
+    let process = live.board();
     live.signal(Signal::INT);
     let (exit, events) = live.end();
+    process.assert_ends();
     assert_eq!(exit, Some(130));
     let last = events.last().expect("events");
     assert_eq!(
         (last["event"].as_str(), last["exit"].as_u64()),
         (Some("run-finished"), Some(130))
     );
-    let finished = events
-        .iter()
-        .filter(|event| event["event"] == "case-finished")
-        .count();
-    let counted: u64 = last["verdicts"]
-        .as_object()
-        .expect("numbers")
-        .values()
-        .filter_map(serde_json::Value::as_u64)
-        .sum();
-    assert_eq!(counted, finished as u64);
+    let finished = count(&events, "case-finished");
+    let numbers = last["verdicts"].as_object().expect("numbers").values();
+    assert_eq!(
+        numbers.filter_map(Value::as_u64).sum::<u64>(),
+        finished as u64
+    );
     let journal = std::fs::read_to_string(bench.path().join("target/hil/latest/events.jsonl"))
         .expect("a journal");
     assert_eq!(journal.lines().count(), events.len());
-    assert_eq!(bench.left_over(), Vec::<String>::new());
+    let junit = std::fs::read_to_string(bench.path().join("junit.xml")).expect("a report");
+    assert_eq!(junit.matches("<testcase ").count(), finished);
+    assert!(junit.trim_end().ends_with("</testsuites>"));
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn ctrl_c_keeps_what_is_done_and_leaves_nothing() {
+    ctrl_c(&Bench::of(&["obedient"]), "obedient", "tcp");
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_of_an_emulator() {
+    if have_qemu() {
+        ctrl_c(&Bench::emulated(), "qemu-mps2-an385", "tcp");
+    }
 }
 
 #[test]
@@ -47,6 +69,46 @@ fn ctrl_c_during_the_greeting_ends_at_once() {
     live.signal(Signal::TERM);
     let (exit, events) = live.end();
     assert_eq!(exit, Some(130));
-    assert!(!events.iter().any(|event| event["event"] == "case-finished"));
-    assert_eq!(bench.left_over(), Vec::<String>::new());
+    assert_eq!(count(&events, "case-finished"), 0);
+    bench.assert_nothing_left();
+}
+
+/// The kernel ends the board; the next run takes over its lock and removes its directory.
+fn killed(bench: &Bench, board: &str, suite: &str) {
+    let live = in_the_middle(bench, board, suite);
+    let process = live.board();
+    live.signal(Signal::KILL);
+    let (exit, events) = live.end();
+    process.assert_ends();
+    assert_eq!((exit, count(&events, "run-finished")), (None, 0));
+    assert_ne!(
+        bench.runtime_files().len(),
+        0,
+        "or there is nothing to show"
+    );
+
+    let next = bench.hil(&["run", "--board", board, "--suite", "legacy", "--json", "-"]);
+    assert_eq!(count(&next.events(), "board-failed"), 0, "{}", next.stderr);
+    assert_ne!(next.verdicts(board).len(), 0);
+    bench.assert_nothing_left();
+    // What the killed run has found can still be read.
+    let runs = std::fs::read_dir(bench.path().join("target/hil")).expect("runs");
+    let unfinished = runs.flatten().any(|run| {
+        std::fs::read_to_string(run.path().join("events.jsonl")).is_ok_and(|journal| {
+            journal.contains("case-finished") && !journal.contains("run-finished")
+        })
+    });
+    assert!(unfinished, "the journal of the killed run is gone");
+}
+
+#[test]
+fn the_run_after_a_killed_one_cleans_up() {
+    killed(&Bench::of(&["obedient"]), "obedient", "tcp");
+}
+
+#[test]
+fn the_run_after_a_killed_one_with_an_emulator_cleans_up() {
+    if have_qemu() {
+        killed(&Bench::emulated(), "qemu-mps2-an385", "udp");
+    }
 }
