@@ -105,6 +105,10 @@ impl Session for TimedSession {
         self.inner.gone()
     }
 
+    fn is_looping(&self) -> BoxFuture<'static, bool> {
+        self.inner.is_looping()
+    }
+
     fn beacon(&mut self) -> BoxFuture<'_, Option<String>> {
         self.inner.beacon()
     }

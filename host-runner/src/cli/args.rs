@@ -128,7 +128,7 @@ pub(super) struct Run {
     pub(super) json: Option<PathBuf>,
 
     /// Write a JUnit report
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[arg(long, value_name = "FILE", help_heading = "Output", value_parser = a_file)]
     pub(super) junit: Option<PathBuf>,
 
     /// Show the steps of every case, and all of every failure
@@ -228,7 +228,7 @@ pub(super) struct Report {
     pub(super) json: Option<PathBuf>,
 
     /// Write a JUnit report
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = a_file)]
     pub(super) junit: Option<PathBuf>,
 
     /// Show the steps of every case, and all of every failure
@@ -307,5 +307,13 @@ impl From<ProfileName> for Profile {
             ProfileName::Full => Self::Full,
             ProfileName::Soak => Self::Soak,
         }
+    }
+}
+
+/// The name of a file: what would mean standard output elsewhere would make a file called `-` here.
+fn a_file(word: &str) -> Result<PathBuf, &'static str> {
+    match word {
+        "-" => Err("a file is needed; standard output is for people, or for --json -"),
+        word => Ok(word.into()),
     }
 }

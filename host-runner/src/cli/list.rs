@@ -105,6 +105,13 @@ fn table(cases: &[&Case], paint: Paint) -> String {
         .map(|case| case.suite())
         .collect::<std::collections::BTreeSet<_>>()
         .len();
-    let _ = writeln!(out, "\n{} cases in {suites} suites", cases.len());
+    let number =
+        |count: usize, word| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let _ = writeln!(
+        out,
+        "\n{} in {}",
+        number(cases.len(), "case"),
+        number(suites, "suite")
+    );
     out
 }

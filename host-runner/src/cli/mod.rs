@@ -73,7 +73,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     match ended {
         Ok(exit) => exit,
         Err(failure) => {
-            let _ = io::stderr().write_all(failure.message.as_bytes());
+            say(&failure.message);
             failure.exit
         }
     }
@@ -118,6 +118,11 @@ fn print(text: &str) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Prints to standard error; when nobody reads that either, nobody can be told.
+fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Every case, in the order of their ids.

@@ -2,7 +2,7 @@
 
 use super::args::Report as Arguments;
 use super::run::outputs;
-use super::{Failure, Shell, locate};
+use super::{Failure, Shell, locate, say};
 use crate::event::{Event, Exit};
 use crate::report::{drive, journal};
 
@@ -27,7 +27,7 @@ pub(super) fn report(arguments: &Arguments, shell: &Shell) -> Result<Exit, Failu
     )?;
     let failures = drive(records, reporters);
     if !finished {
-        eprintln!("note: this run has no end: it is still going on, or its runner was killed");
+        say("note: this run has no end: it is still going on, or its runner was killed\n");
     }
     match failures.first() {
         Some((name, error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -11,11 +11,12 @@ use chrono::{Datelike, Local, SecondsFormat, Utc};
 use toml::value::Date;
 
 use super::args::Run as Arguments;
-use super::{Failure, Shell, cases, locate, signals};
+use super::{Failure, Shell, cases, locate, say, signals};
 use crate::board::{StartOptions, in_words as lans_in_words};
 use crate::engine::{BoardPlan, Emitter, LiveStarter, Run, Stop, run as run_engine};
 use crate::event::{Exit, RunStarted, SCHEMA};
 use crate::inventory::{Board, Inventory};
+use crate::lan::LanKind;
 use crate::link::LinkKind;
 use crate::plan::select;
 use crate::report::{Console, Detail, JUnit, JsonLines, Output, Reporter, drive, journal};
@@ -30,7 +31,7 @@ pub(super) fn run(
     let boards = locate::boards(&inventory, &arguments.boards)?;
     for board in &boards {
         check_link(board, arguments.link)?;
-        check_lan(board, arguments)?;
+        check_lan(board, arguments.lan)?;
     }
     let all = cases();
     let selection = arguments.selection.within(arguments.profile.into());
@@ -131,14 +132,16 @@ fn execute(
     // The stream of events ends with its last sender.
     drop(emitter);
     let failures = reporting.join().unwrap_or_default();
-    for (name, error) in &failures {
-        eprintln!("error: cannot write {name}: {error}");
+    // A reader that has left (`hil run | head`) has seen what it wanted to.
+    let missing: Vec<_> = failures
+        .iter()
+        .filter(|(_, error)| error.kind() != io::ErrorKind::BrokenPipe)
+        .collect();
+    for (name, error) in &missing {
+        say(&format!("error: cannot write {name}: {error}\n"));
     }
     // What was found stands, but a report that CI waits for is missing.
-    let missing = failures
-        .iter()
-        .any(|(_, error)| error.kind() != io::ErrorKind::BrokenPipe);
-    Ok(if missing && exit == Exit::Conforms {
+    Ok(if !missing.is_empty() && exit == Exit::Conforms {
         Exit::RigTrouble
     } else {
         exit
@@ -225,9 +228,9 @@ pub(super) fn check_link(board: &Board, link: Option<LinkKind>) -> Result<(), Fa
     ))
 }
 
-fn check_lan(board: &Board, arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn check_lan(board: &Board, lan: Option<LanKind>) -> Result<(), Failure> {
     let fitting = board.kind.lans();
-    match arguments.lan {
+    match lan {
         Some(wanted) if !fitting.contains(&wanted) => Err(Failure::error(
             Exit::BadConfiguration,
             format!(

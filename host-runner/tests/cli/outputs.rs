@@ -175,3 +175,18 @@ fn on_a_terminal_everything_is_shown_too() {
         assert!(shown.contains(part), "{part:?} is missing in {shown:?}");
     }
 }
+
+#[test]
+fn a_reader_that_leaves_changes_no_verdict() {
+    let bench = Bench::of(&["obedient"]);
+    for json in [&["--json", "-"][..], &[]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let other = writer.try_clone().expect("the pipe");
+        drop(reader);
+        let mut command = bench.command(&["run", "--board", "obedient", "--suite", "server"]);
+        let status = command.args(json).stdout(writer).stderr(other).status();
+        assert_eq!(status.expect("hil starts").code(), Some(100), "{json:?}");
+        let shown = bench.hil(&["report", "--json", "-"]);
+        assert_ne!(shown.verdicts("obedient").len(), 0, "the journal goes on");
+    }
+}
