@@ -1,9 +1,10 @@
 //! The byte link to the runner: UART0 between two rings.
 //!
-//! Received bytes come in by interrupt; the UART holds one byte only. Sent bytes leave from the main loop in
-//! bounded portions, and where the UART makes it wait, by its interrupt.
+//! Received bytes come in by interrupt; the UART holds one byte only. The main loop is woken by the end of a
+//! frame, not by every byte, because one of its rounds takes about as long as the next byte. Sent bytes leave
+//! from the main loop in bounded portions, and where the UART makes it wait, by its interrupt.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use nsapi_agent::Link;
 
@@ -14,7 +15,12 @@ use crate::ring::Ring;
 /// Bytes handed to the UART in one turn of the main loop: some 160 µs on the emulated board.
 const PORTION: usize = 64;
 
+/// What separates frames (docs/src/protocol.md).
+const FRAME_END: u8 = 0;
+
 static RECEIVED: Ring<1024> = Ring::new();
+/// Received bytes are worth a look: a frame has ended, or there are many.
+static WORTH_A_LOOK: AtomicBool = AtomicBool::new(false);
 /// Received bytes there was no room for.
 static LOST: AtomicU32 = AtomicU32::new(0);
 
@@ -36,12 +42,18 @@ impl UartLink {
 
     /// Takes what has arrived.
     pub(crate) fn receive(&self, into: &mut [u8]) -> usize {
-        RECEIVED.drain(into)
+        // Before taking, so that a frame that ends meanwhile is noticed.
+        WORTH_A_LOOK.swap(false, Ordering::AcqRel);
+        let taken = RECEIVED.drain(into);
+        if !RECEIVED.is_empty() {
+            WORTH_A_LOOK.store(true, Ordering::Release);
+        }
+        taken
     }
 
-    /// Whether something has arrived.
+    /// Whether a frame has ended, or much has arrived without an end.
     pub(crate) fn has_received() -> bool {
-        !RECEIVED.is_empty()
+        WORTH_A_LOOK.load(Ordering::Acquire)
     }
 
     /// How many bytes were lost since last asked because nobody took them in time.
@@ -87,10 +99,14 @@ impl Link for UartLink {
 /// Interrupt handler: a byte has arrived.
 pub(crate) fn on_receive() {
     Uart::LINK.acknowledge_receive();
-    if let Some(byte) = Uart::LINK.receive()
-        && !RECEIVED.push(byte)
-    {
+    let Some(byte) = Uart::LINK.receive() else {
+        return;
+    };
+    if !RECEIVED.push(byte) {
         LOST.fetch_add(1, Ordering::Relaxed);
+    }
+    if byte == FRAME_END || RECEIVED.is_half_full() {
+        WORTH_A_LOOK.store(true, Ordering::Release);
     }
 }
 

@@ -59,10 +59,17 @@ impl<const N: usize> Ring<N> {
     }
 
     pub(crate) fn is_full(&self) -> bool {
+        self.len() >= N
+    }
+
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.len() >= N / 2
+    }
+
+    fn len(&self) -> usize {
         self.written
             .load(Ordering::Acquire)
             .wrapping_sub(self.read.load(Ordering::Acquire))
-            >= N
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -89,7 +96,10 @@ mod tests {
     #[test]
     fn a_full_ring_refuses_and_keeps_what_it_has() {
         let ring = Ring::<4>::new();
-        assert!((1..=4).all(|byte| ring.push(byte)));
+        assert!((1..=2).all(|byte| !ring.is_half_full() && ring.push(byte)));
+        assert!(ring.is_half_full() && !ring.is_full());
+        assert!((3..=4).all(|byte| ring.push(byte)));
+        assert!(ring.is_full());
         assert!(!ring.push(5));
         assert_eq!(ring.pop(), Some(1));
         assert!(ring.push(5));
