@@ -33,9 +33,12 @@ const MAY_SEE: [(&str, &[&str]); 15] = [
 ];
 
 /// What the tests of a crate may depend on besides.
-const TESTS_MAY_SEE: [(&str, &[&str]); 1] = [
+const TESTS_MAY_SEE: [(&str, &[&str]); 3] = [
     // The agent is tested on an IUT that is not ours to judge.
     ("nsapi-agent", &["nsapi-null"]),
+    // A native board is tested as a process, by what it says on its link.
+    ("native-posix", &["nsapi-protocol"]),
+    ("native-null", &["nsapi-protocol"]),
 ];
 
 /// Reads the real arrows from cargo and reports all that are not allowed.
