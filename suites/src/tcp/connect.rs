@@ -6,7 +6,7 @@ use hil_kit::Counter;
 use hil_kit::expect::{Answered, Peer};
 use hil_kit::{
     Ctx, Done, Error, Fails, FailsSomehow, Matches as _, Outcome, Protocol, SocketAddress, Stop,
-    Tcp, case,
+    Tcp, case, text,
 };
 
 use crate::codes::refused;
@@ -178,6 +178,40 @@ async fn from_the_bound_port(cx: &mut Ctx) -> Outcome {
         format!("port {port}"),
         format!("port {from}"),
     )
+}
+
+/// Noted: whether a board can connect to its own address. If it can, data flows; if not, connect fails.
+///
+/// The control: it can connect to the host.
+#[case(
+    level = Must,
+    cite = ["tcp.connect.own-address", "CON-14"],
+    needs = [Tcp, Server, Timeouts],
+    profile = Full,
+    deadline_ms = 60_000
+)]
+async fn own_address(cx: &mut Ctx) -> Outcome {
+    let (to_host, mut peer) = cx.connected().await?;
+    to_host.send_all(b"hello").await?;
+    peer.expect_bytes(b"hello").await?;
+    cx.positive_control();
+    let own = cx.iut_address().await?;
+    let listener = cx.listener(1).await?;
+    listener.set_timeout(2000).await?;
+    let tcp = cx.tcp().await?;
+
+    let answer = tcp
+        .connect(SocketAddress::new(own.ip, listener.port()))
+        .await?
+        .expect(Done.or(FailsSomehow, "CON-14: a stack may have no way to itself"))?;
+
+    if answer.code() == 0 {
+        let (child, _) = listener.accept().await?.connection()?;
+        tcp.send_all(b"to myself").await?;
+        child.recv_all(b"to myself").await?;
+    }
+    cx.note("tcp.connect.own-address", text::code(answer.code()));
+    Ok(())
 }
 
 /// The peer's name is there from connect to close: NO_CONNECTION before, NO_SOCKET after.

@@ -146,3 +146,31 @@ async fn two_sockets_one_peer(cx: &mut Ctx) -> Outcome {
     two.recv(64).await?.expect(Fails(Error::WOULD_BLOCK))?;
     Ok(())
 }
+
+/// Noted: what becomes of a datagram that comes in fragments: received, or dropped. Nothing else is made of it.
+///
+/// The control: a small datagram after it is received.
+#[case(level = Must, cite = ["udp.recvfrom.fragments", "UDP-22"], needs = [Udp], profile = Quick)]
+async fn in_fragments(cx: &mut Ctx) -> Outcome {
+    const ROOM: usize = 512;
+    let udp = cx.bound_udp().await?;
+    let peer = cx.scripter().await?;
+    let large = cx.data(3000);
+
+    peer.send(&udp, &large).await?;
+    peer.send(&udp, b"small").await?;
+
+    let room = ROOM.min(cx.identity().max_inline.into());
+    let first = udp.recv_from(u32::try_from(room).unwrap_or(1)).await?;
+    let received = first.data() == &large[..room];
+    let small = if received {
+        udp.recv_from(16).await?
+    } else {
+        first
+    };
+    small.expect(Bytes(b"small"))?.expect_from(peer.address())?;
+    cx.positive_control();
+    let word = if received { "received" } else { "dropped" };
+    cx.note("udp.datagram-in-fragments", word);
+    Ok(())
+}
