@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use hil_kit::{Ctx, Done, Error, Fails, FailsSomehow, Listener, Matches as _, Outcome, Stop, case};
+use hil_kit::{Ctx, Done, Error, Fails, Listener, Matches as _, Outcome, Stop, case};
 
 use crate::codes::broken;
 use crate::exhaust::all_tcp;
@@ -164,43 +164,4 @@ async fn client_has_reset(cx: &mut Ctx) -> Outcome {
     }
     listener.set_blocking(true).await?;
     serves_a_client(cx, &listener, 1).await
-}
-
-/// Clients that send before they are accepted lose nothing, all at once as they are.
-#[case(level = Must, cite = ["server.queue.early-data", "SRV-18"], needs = [Tcp, Server], profile = Quick)]
-async fn early_data(cx: &mut Ctx) -> Outcome {
-    let limits = cx.limits();
-    let count = limits.backlog.min(limits.tcp_sockets - 1).min(3);
-    let listener = cx.listener(count.into()).await?;
-    let mut clients = cx.clients_at_once(&listener, count.into()).await?;
-    cx.require(
-        clients.len() == usize::from(count),
-        "reachable",
-        format!("{count} connections"),
-        format!("{}", clients.len()),
-    )?;
-    for (number, client) in clients.iter_mut().enumerate() {
-        client.send(format!("number {number}").as_bytes()).await?;
-    }
-
-    let mut seen = vec![false; clients.len()];
-    for _ in 0..count {
-        let (child, _) = listener.accept().await?.connection()?;
-        child.recv_all(b"number ").await?;
-        let digit = child.recv(1).await?.expect(hil_kit::SizeUpTo(1))?;
-        let number = usize::from(digit.data()[0].wrapping_sub(b'0'));
-        let fresh = seen.get(number) == Some(&false);
-        cx.require(
-            fresh,
-            "data",
-            "the number of a client that was not there yet",
-            hil_kit::text::bytes(digit.data()),
-        )?;
-        seen[number] = true;
-        child.send_all(b"welcome").await?;
-        clients[number].expect_bytes(b"welcome").await?;
-    }
-    listener.set_blocking(false).await?;
-    listener.accept().await?.expect(FailsSomehow)?;
-    Ok(())
 }
