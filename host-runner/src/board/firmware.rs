@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use object::Object;
-use tokio::process::Command;
+use rustix::process::{Pid, Signal};
+use tokio::process::{Child, Command};
 
 use super::BoardError;
 use crate::inventory::{Board, Firmware};
@@ -39,17 +40,24 @@ pub async fn prepare(board: &Board) -> Result<Image, BoardError> {
 async fn build(name: &str, workspace: &Path) -> Result<PathBuf, BoardError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let command = format!("cargo xtask firmware {name}");
-    let output = Command::new(cargo)
+    let spawn_error = |source| BoardError::Spawn {
+        program: command.clone(),
+        source,
+    };
+    let child = Command::new(cargo)
         .args(["xtask", "firmware", name])
         .current_dir(workspace)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Ctrl-C on the terminal is for the runner; to a build of its group it would look like a failure.
+        .process_group(0)
         .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|source| BoardError::Spawn {
-            program: command.clone(),
-            source,
-        })?;
+        .spawn()
+        .map_err(spawn_error)?;
+    let group = Group::led_by(&child);
+    let output = child.wait_with_output().await.map_err(spawn_error)?;
+    group.has_ended();
     let stdout = String::from_utf8_lossy(&output.stdout);
     let failed = |status: String| {
         let mut said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -72,6 +80,30 @@ async fn build(name: &str, workspace: &Path) -> Result<PathBuf, BoardError> {
         .find(|line| !line.is_empty());
     last.map(|line| workspace.join(line))
         .ok_or_else(|| failed("it printed no path".into()))
+}
+
+/// A build with the compilers it has started; they end with a build that is given up.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn led_by(child: &Child) -> Self {
+        let number = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(number.and_then(Pid::from_raw))
+    }
+
+    /// Its number may belong to others from now on.
+    fn has_ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // Fails if it has just ended, as it should.
+            let _ = rustix::process::kill_process_group(leader, Signal::TERM);
+        }
+    }
 }
 
 fn build_id(elf: &Path) -> Result<Option<Vec<u8>>, BoardError> {

@@ -105,15 +105,20 @@ impl Bench {
     /// This command, up to its end.
     pub(crate) fn up_to_its_end(&self, mut command: Command) -> Finished {
         let mut hil = command.spawn().expect("hil starts");
-        let mut stdout = hil.stdout.take().expect("a pipe");
-        let (done, wait) = mpsc::channel();
-        thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stdout.read_to_string(&mut text);
-            let _ = done.send(text);
-        });
-        let stdout = wait.recv_timeout(DEADLINE);
-        finish(hil, stdout.ok())
+        // Both at once: a full pipe of one would keep hil from writing to the other.
+        let stdout = all_of(hil.stdout.take().expect("a pipe"));
+        let stderr = all_of(hil.stderr.take().expect("a pipe"));
+        let texts = (stdout.recv_timeout(DEADLINE), stderr.recv_timeout(DEADLINE));
+        let (Ok(stdout), Ok(stderr)) = texts else {
+            let _ = hil.kill();
+            let _ = hil.wait();
+            panic!("hil did not end within {DEADLINE:?}");
+        };
+        Finished {
+            exit: hil.wait().expect("it has ended").code(),
+            stdout,
+            stderr,
+        }
     }
 
     /// `hil` with these arguments, running.
@@ -148,19 +153,15 @@ impl Bench {
     }
 }
 
-/// Waits for the end of `hil`, whose standard output has ended; kills it if it has not.
-fn finish(mut hil: Child, stdout: Option<String>) -> Finished {
-    let Some(stdout) = stdout else {
-        let _ = hil.kill();
-        let _ = hil.wait();
-        panic!("hil did not end within {DEADLINE:?}");
-    };
-    let output = hil.wait_with_output().expect("it has ended");
-    Finished {
-        exit: output.status.code(),
-        stdout,
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+/// Reads a stream to its end, while others go on.
+fn all_of(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let _ = done.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    wait
 }
 
 impl Finished {
@@ -199,6 +200,12 @@ pub(crate) fn verdicts(events: &[Value], board: &str) -> Vec<String> {
 pub(crate) struct Board(OwnedFd);
 
 impl Board {
+    /// The process of this number.
+    pub(crate) fn of(number: i32) -> Self {
+        let pid = Pid::from_raw(number).expect("a number");
+        Self(rustix::process::pidfd_open(pid, PidfdFlags::empty()).expect("it lives"))
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         rustix::process::pidfd_send_signal(&self.0, signal).expect("it lives");
     }
@@ -247,6 +254,8 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn of(mut hil: Child) -> Self {
         let stdout: ChildStdout = hil.stdout.take().expect("a pipe");
+        // Nobody looks at it, but somebody must empty it.
+        drop(all_of(hil.stderr.take().expect("a pipe")));
         let (send, events) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -294,8 +303,12 @@ impl Live {
         let mut children = numbers.filter(|number| parent_of(*number).as_deref() == Some(&hil));
         let child = children.next().expect("hil runs a board");
         assert_eq!(children.next(), None, "hil runs one process");
-        let pid = Pid::from_raw(child).expect("a number");
-        Board(rustix::process::pidfd_open(pid, PidfdFlags::empty()).expect("it lives"))
+        Board::of(child)
+    }
+
+    /// Sends a signal to `hil` and everybody else in its group.
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        rustix::process::kill_process_group(Pid::from_child(&self.hil), signal).expect("it lives");
     }
 
     /// Reads to the end; the exit code and every event.

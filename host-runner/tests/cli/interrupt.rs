@@ -1,9 +1,13 @@
 //! Ctrl-C, and a runner that is killed: results so far are kept, nothing is left behind.
 
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::bench::{Bench, Live, have_qemu};
+use crate::bench::{Bench, Board, Live, have_qemu};
 
 /// So many rounds that it would go on for long.
 const LONG: [&str; 6] = ["run", "--repeat", "10000", "--json", "-", "--junit"];
@@ -70,6 +74,43 @@ fn ctrl_c_during_the_greeting_ends_at_once() {
     let (exit, events) = live.end();
     assert_eq!(exit, Some(130));
     assert_eq!(count(&events, "case-finished"), 0);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn ctrl_c_during_a_build_is_no_failure_and_ends_the_compilers() {
+    let bench = Bench::real("native-posix", "kind = \"native\"", "posix");
+    // Stands for cargo: starts somebody else, as cargo does, and waits for it.
+    let pid_file = bench.path().join("compiler");
+    let script = format!(
+        "#!/bin/sh\nsleep 600 &\necho $! > '{0}.new'\nmv '{0}.new' '{0}'\nwait\n",
+        pid_file.display()
+    );
+    let cargo = bench.path().join("cargo");
+    std::fs::write(&cargo, script).expect("a file");
+    std::fs::set_permissions(&cargo, PermissionsExt::from_mode(0o700)).expect("ours");
+
+    let mut command = bench.command(&["run", "--json", "-"]);
+    command.env("CARGO", &cargo).process_group(0);
+    let mut live = Live::of(command.spawn().expect("hil starts"));
+    live.until(|event| event["event"] == "board-preparing");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !pid_file.exists() {
+        assert!(Instant::now() < deadline, "the build never began");
+        std::thread::yield_now();
+    }
+    let compiler = Board::of(
+        std::fs::read_to_string(&pid_file)
+            .expect("a file")
+            .trim()
+            .parse()
+            .expect("a number"),
+    );
+    // As a terminal does: to the whole group.
+    live.signal_group(Signal::INT);
+    let (exit, events) = live.end();
+    compiler.assert_ends();
+    assert_eq!((exit, count(&events, "board-failed")), (Some(130), 0));
     bench.assert_nothing_left();
 }
 
