@@ -122,7 +122,15 @@ fn one_case_is_lost(bench: &Bench, board: &str, signal: Signal, expected: &str) 
         .collect();
     assert_eq!(touched, [expected], "{verdicts:?}");
     // A loaded machine may keep a time limit from being judged, and no more.
-    let usual = ["pass", "lenient", "skipped", "infra(rig-slow)", expected];
+    let usual = [
+        "pass",
+        "lenient",
+        "noted",
+        "unsupported",
+        "skipped",
+        "infra(rig-slow)",
+        expected,
+    ];
     assert!(
         verdicts.iter().all(|verdict| usual.contains(&&**verdict)),
         "{verdicts:?}"
