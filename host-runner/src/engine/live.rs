@@ -61,6 +61,7 @@ impl LiveStarter {
 
     async fn session(&self) -> Result<Box<dyn Session>, StartError> {
         let before = lock(&self.slot).take();
+        let first = before.is_none();
         let (running, channel) = match before {
             Some(mut running) => {
                 let channel = running.restart().await.map_err(board_error)?;
@@ -93,6 +94,15 @@ impl LiveStarter {
                 return Err(StartError { cause: "gone", reason: format!("the board went away while it was greeted: {}", ended.how), violation: None });
             }
         };
+        // A board that has just been switched on and yet remembers a fault crashed on its way up; what works of
+        // it now says nothing. After a restart the fault is the one that the restart was for.
+        if let Some(beacon) = identity.beacon.as_ref().filter(|_| first) {
+            return Err(StartError {
+                cause: "crashed",
+                reason: format!("the board crashed while it started: {beacon}"),
+                violation: None,
+            });
+        }
         let lan = running.lan();
         let ready = Ready {
             identity: in_words(&identity),

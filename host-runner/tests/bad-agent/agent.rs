@@ -76,7 +76,7 @@ fn serve(mode: Mode, name: &str, program: &Path, socket: &Path) -> std::io::Resu
         requests: 0,
         boot: 1,
         greeted: false,
-        crashed: false,
+        crashed: mode == Mode::Faulted,
         noise: 0x9e37_79b9,
     };
     let mut deframer = Deframer::<MAX_FRAME>::new();

@@ -19,6 +19,8 @@ pub(crate) enum Mode {
     WrongImage,
     /// Speaks another protocol.
     WrongProtocol,
+    /// Was reset by a fault before anybody greeted it.
+    Faulted,
     /// Reboots in the middle, once.
     Reboots,
     /// Reboots in the middle after a fault, once.
@@ -33,7 +35,7 @@ pub(crate) enum Mode {
     Babbles,
 }
 
-const MODES: [(&str, Mode); 14] = [
+const MODES: [(&str, Mode); 15] = [
     ("obedient", Mode::Obedient),
     ("deaf", Mode::Deaf),
     ("silent", Mode::Silent),
@@ -42,6 +44,7 @@ const MODES: [(&str, Mode); 14] = [
     ("wrong-board", Mode::WrongBoard),
     ("wrong-image", Mode::WrongImage),
     ("wrong-protocol", Mode::WrongProtocol),
+    ("faulted", Mode::Faulted),
     ("reboots", Mode::Reboots),
     ("crashes", Mode::Crashes),
     ("dies", Mode::Dies),

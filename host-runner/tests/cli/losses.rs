@@ -15,6 +15,7 @@ fn boards_that_never_answer_properly_are_infra_each_with_its_cause() {
         ("wrong-board", "infra(wrong-board)"),
         ("wrong-image", "infra(wrong-image)"),
         ("wrong-protocol", "infra(protocol)"),
+        ("faulted", "infra(crashed)"),
     ];
     let bench = Bench::of(&causes.map(|(mode, _)| mode));
     let mut arguments = vec!["run", "--suite", "server", "--json", "-"];
