@@ -3,7 +3,7 @@
 //! [`inventory`] knows which boards there are, [`board`] starts one, [`link`] is the bytes to its agent and
 //! [`lan`] what carries its frames. None of these knows a case or a verdict. [`plan`] decides what runs,
 //! [`engine`] runs and judges it, [`event`] is what it says about it,
-//! [`report`] what people and machines get to see of that; [`bench`] measures instead; [`cli`] is the
+//! [`report`] what people and machines get to see of that; [`mod@bench`] measures instead; [`cli`] is the
 //! command line.
 
 pub mod bench;

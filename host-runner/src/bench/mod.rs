@@ -1,6 +1,6 @@
 //! Benchmarks: how fast link, engine and port are, and how large the image is (`hil bench`).
 //!
-//! What is measured are [`cases`] of its own, run by the engine as any other case: the overhead of a case is
+//! What is measured are `cases` of its own, run by the engine as any other case: the overhead of a case is
 //! the time from the beginning of one to the beginning of the next. Must not: judge, or claim a figure that
 //! was not measured; what is missing is `None`, with the reason in [`Benchmark::problems`], or because somebody
 //! interrupted it.

@@ -119,7 +119,7 @@ pub(super) struct Run {
     #[arg(long, help_heading = "How")]
     pub(super) serial_cases: bool,
 
-    /// Directory of this run [default: target/hil/<run>, beside boards.toml]
+    /// Directory of this run [default: target/hil/RUN, beside boards.toml]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(super) out: Option<PathBuf>,
 
@@ -257,7 +257,7 @@ pub(super) struct Bench {
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) samples: u32,
 
-    /// Directory of this run [default: target/hil/bench-<run>, beside boards.toml]
+    /// Directory of this run [default: target/hil/bench-RUN, beside boards.toml]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(super) out: Option<PathBuf>,
 

@@ -1,5 +1,5 @@
-//! What a run will do, decided before anything is started: which cases are selected ([`select`]) and, once a
-//! board has been greeted, which of them apply to it ([`applies`]).
+//! What a run will do, decided before anything is started: which cases are selected ([`select()`]) and, once a
+//! board has been greeted, which of them apply to it ([`applies()`]).
 //!
 //! Pure: no clock, no files, no board.
 
