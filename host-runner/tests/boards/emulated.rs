@@ -110,35 +110,8 @@ fn starts_echoes_and_stops() {
     }
     run(async {
         let bench = Bench::emulated("echo", &image(&ECHO));
-        let mut board = up(&bench).await;
+        let (mut board, _) = echoed(&bench).await;
         let process = board.process_id().expect("it runs");
-        let mut channel = board.take_channel();
-        let began = Instant::now();
-        assert_eq!(
-            channel.read_u8().await.ok(),
-            Some(b'!'),
-            "its first byte is not lost"
-        );
-        // QEMU looks for a listener on its terminal once per second, unless the guest says something.
-        channel
-            .write_all(b"hello")
-            .await
-            .expect("the link takes it");
-        let mut answer = [0; 5];
-        tokio::time::timeout(PATIENCE, channel.read_exact(&mut answer))
-            .await
-            .expect("in time")
-            .expect("bytes");
-        assert_eq!(&answer, b"hello");
-        println!(
-            "started in {:?}, first exchange in {:?}",
-            board.started_in(),
-            began.elapsed()
-        );
-        assert!(
-            began.elapsed() < Duration::from_millis(900),
-            "the terminal was noticed by polling only"
-        );
         for name in ["target.log", "qemu.log", "lan.pcap"] {
             assert!(file(&board, name).is_some(), "{name}");
         }
@@ -146,10 +119,54 @@ fn starts_echoes_and_stops() {
             board.describe(),
             "echo (qemu), link serial, lan user (auto: QEMU's user network needs no privileges)"
         );
-        drop(channel);
         board.stop().await;
         assert!(!lives(process));
     });
+}
+
+/// QEMU looks for a listener on its terminal once per second, unless the guest says something. A loaded machine
+/// may be as slow as that now and then, so the best of a few starts has to be quicker.
+#[test]
+fn the_first_exchange_does_not_wait_for_qemu_to_look() {
+    if !have_qemu() {
+        return;
+    }
+    run(async {
+        let mut best = Duration::MAX;
+        for _ in 0..4 {
+            let bench = Bench::emulated("echo", &image(&ECHO));
+            let (board, took) = echoed(&bench).await;
+            board.stop().await;
+            best = best.min(took);
+            if best < Duration::from_millis(500) {
+                return;
+            }
+        }
+        panic!("the terminal is noticed by polling only: {best:?}");
+    });
+}
+
+/// A board that has echoed, and how long that took since it was up.
+async fn echoed(bench: &Bench) -> (RunningBoard, Duration) {
+    let mut board = up(bench).await;
+    let mut channel = board.take_channel();
+    let began = Instant::now();
+    assert_eq!(
+        channel.read_u8().await.ok(),
+        Some(b'!'),
+        "its first byte is not lost"
+    );
+    channel
+        .write_all(b"hello")
+        .await
+        .expect("the link takes it");
+    let mut answer = [0; 5];
+    tokio::time::timeout(PATIENCE, channel.read_exact(&mut answer))
+        .await
+        .expect("in time")
+        .expect("bytes");
+    assert_eq!(&answer, b"hello");
+    (board, began.elapsed())
 }
 
 #[test]
