@@ -110,7 +110,7 @@ fn starts_echoes_and_stops() {
     }
     run(async {
         let bench = Bench::emulated("echo", &image(&ECHO));
-        let (mut board, _) = echoed(&bench).await;
+        let (board, _) = echoed(&bench).await;
         let process = board.process_id().expect("it runs");
         for name in ["target.log", "qemu.log", "lan.pcap"] {
             assert!(file(&board, name).is_some(), "{name}");
