@@ -40,9 +40,14 @@ impl Counter {
 
     /// Requires the counter to reach `at_least` within `limit`.
     pub async fn reaches(&self, at_least: u32, limit: Duration) -> Result<(), Stop> {
-        self.wait(at_least, millis(limit.mul_f64(self.state.scale)))
+        let patience = limit.mul_f64(self.state.scale);
+        self.wait(at_least, millis(patience))
             .await?
-            .expect(Counts(at_least))?;
+            .expect(Counts(at_least))
+            .map_err(|mut violation| {
+                violation.slack = Some(patience);
+                violation
+            })?;
         Ok(())
     }
 

@@ -79,7 +79,12 @@ impl State {
 
     /// When a fixture stops waiting for the IUT.
     pub(crate) fn patience(&self) -> Instant {
-        (Instant::now() + PATIENCE.mul_f64(self.scale)).min(self.deadline)
+        (Instant::now() + self.longest_wait()).min(self.deadline)
+    }
+
+    /// How long that patience is.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        PATIENCE.mul_f64(self.scale)
     }
 
     /// Runs `task` in the background until the case ends.

@@ -379,6 +379,22 @@ pub(crate) fn verb(call: &str) -> &str {
 }
 
 impl State {
+    /// A violation that is nothing but a wait of `waited` in vain: judged only if the rig was quiet compared with
+    /// it, since a rig that stalled so long would have missed what came.
+    #[track_caller]
+    pub(crate) fn in_vain(
+        &self,
+        waited: Duration,
+        what: &str,
+        call: &str,
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) -> Box<Violation> {
+        let mut violation = self.violation(what, call, expected, observed);
+        violation.slack = Some(waited);
+        violation
+    }
+
     /// A violation noticed at the caller's line, under the case's requirement.
     #[track_caller]
     pub(crate) fn violation(
