@@ -2,7 +2,7 @@
 
 use core::task::Poll;
 
-use crate::interface::NetworkInterface;
+use crate::interface::{Control, NetworkInterface};
 use crate::iut::{LegacyCalls, OpenOn, SocketKind};
 use crate::{
     Call, Callback, Capability, Clock, Iut, NetworkStack, Result, SocketAddress, SocketId, Sockets,
@@ -12,7 +12,7 @@ use crate::{
 /// An IUT made of a [`NetworkStack`] under [`Sockets`], its interface and what it claims.
 pub struct AtStackLevel<S: 'static, C: 'static, const N: usize> {
     pub(crate) sockets: &'static Sockets<S, C, N>,
-    interface: &'static dyn NetworkInterface,
+    interface: Control,
     statement: Statement,
 }
 
@@ -25,7 +25,7 @@ impl<S: NetworkStack, C: Clock, const N: usize> AtStackLevel<S, C, N> {
     ) -> Self {
         Self {
             sockets,
-            interface,
+            interface: Control::new(interface),
             statement,
         }
     }
@@ -157,7 +157,24 @@ impl<S: NetworkStack, C: Clock, const N: usize> Iut for AtStackLevel<S, C, N> {
     }
 
     fn interface(&self) -> &dyn NetworkInterface {
-        self.interface
+        self.interface.driver()
+    }
+
+    fn poll_interface_connect(&self, call: &mut Call) -> Poll<Result<()>> {
+        self.interface.poll_connect(call)
+    }
+
+    fn poll_interface_disconnect(&self, call: &mut Call) -> Poll<Result<()>> {
+        self.interface.poll_disconnect(call)
+    }
+
+    fn interface_set_blocking(&self, blocking: bool) -> Result<()> {
+        self.interface.set_blocking(blocking);
+        Ok(())
+    }
+
+    fn interface_attach(&self, callback: Option<Callback>) -> Result<()> {
+        self.interface.attach(callback)
     }
 
     fn legacy(&self) -> Option<&dyn LegacyCalls> {

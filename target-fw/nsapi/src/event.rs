@@ -11,6 +11,12 @@ use core::fmt;
 pub trait EventSink: Sync {
     /// Something happened to whatever `token` stands for. Carries no reason and may be spurious.
     fn event(&self, token: usize);
+
+    /// An event of an interface, with its number and value (contract §2).
+    fn interface_event(&self, token: usize, event: i32, value: i32) {
+        let _ = (event, value);
+        self.event(token);
+    }
 }
 
 /// A callback: whom to tell and with which token. Two callbacks are equal when both agree, so a
@@ -31,6 +37,11 @@ impl Callback {
     /// Tell.
     pub fn call(self) {
         self.sink.event(self.token);
+    }
+
+    /// Tell what happened to an interface: number and value of the event.
+    pub fn tell(self, event: i32, value: i32) {
+        self.sink.interface_event(self.token, event, value);
     }
 }
 

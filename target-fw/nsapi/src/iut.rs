@@ -79,7 +79,7 @@ pub struct Call {
     pub answer: Option<Error>,
     /// The call need not wait: polling it again at once helps.
     pub again: bool,
-    /// Connect: the call has waited for the connection.
+    /// Connect: the call has waited for the connection. On an interface: it has been started.
     pub begun: bool,
     /// Connect: the attempt was started by this call.
     pub initiated: bool,
@@ -227,8 +227,39 @@ pub trait Iut {
     /// `None` for an empty address or a buffer that is too short.
     fn format_address(&self, address: &SocketAddress, text: &mut [u8]) -> Option<usize>;
 
-    /// The network interface the sockets run over.
+    /// The network interface the sockets run over: its driver side, which never waits.
     fn interface(&self) -> &dyn NetworkInterface;
+
+    /// Interface connect as the API does it: in blocking mode (the default) until it is up or has failed.
+    fn poll_interface_connect(&self, call: &mut Call) -> Poll<Result<()>> {
+        let _ = call;
+        Poll::Ready(self.interface().connect())
+    }
+
+    /// Interface disconnect, likewise.
+    fn poll_interface_disconnect(&self, call: &mut Call) -> Poll<Result<()>> {
+        let _ = call;
+        Poll::Ready(self.interface().disconnect())
+    }
+
+    /// Whether interface connect and disconnect wait until they are done. Has nothing to do with the mode of
+    /// sockets.
+    fn interface_set_blocking(&self, blocking: bool) -> Result<()> {
+        let _ = blocking;
+        Err(Error::UNSUPPORTED)
+    }
+
+    /// Registers, replaces or removes the one callback of `attach`.
+    fn interface_attach(&self, callback: Option<Callback>) -> Result<()> {
+        let _ = callback;
+        Err(Error::UNSUPPORTED)
+    }
+
+    /// Changes the hardware address; any number of bytes but 6 is `PARAMETER`.
+    fn interface_set_mac_address(&self, mac: &[u8]) -> Result<()> {
+        let mac = mac.try_into().map_err(|_| Error::PARAMETER)?;
+        self.interface().set_mac_address(mac)
+    }
 
     /// The calls of the older API, if claimed.
     fn legacy(&self) -> Option<&dyn LegacyCalls> {
