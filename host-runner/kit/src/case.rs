@@ -99,6 +99,10 @@ pub enum Need {
     BlackHole,
     /// The host sees the IUT's own port numbers on connections that the IUT makes.
     SourcePorts,
+    /// Fixtures can use IPv6 addresses of the host.
+    HostIpv6,
+    /// The runner owns the cable: frames are recorded, bent, crafted, and the DHCP and router services are its own.
+    Cable,
 }
 
 impl Need {
@@ -115,6 +119,8 @@ impl Need {
             Self::HonestTcp => "lan:honest-tcp".into(),
             Self::BlackHole => "lan:black-hole".into(),
             Self::SourcePorts => "lan:source-ports".into(),
+            Self::HostIpv6 => "lan:host-ipv6".into(),
+            Self::Cable => "lan:cable".into(),
         }
     }
 }

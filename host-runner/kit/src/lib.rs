@@ -21,6 +21,7 @@ pub mod run;
 pub mod socket;
 mod steps;
 pub mod text;
+pub mod wire;
 
 pub use call::{Call, Open};
 pub use case::{CASES, Case, Level, Need, Profile};

@@ -4,9 +4,13 @@ use core::future::Future;
 use core::net::SocketAddr;
 use core::pin::Pin;
 use std::io;
+use std::sync::Arc;
 
 use nsapi::Protocol;
+use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::wire::Cable;
 
 /// Bytes to and from an agent: any link.
 pub trait Channel: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -23,6 +27,12 @@ pub enum HostAddress {
     First,
     /// Another one ([`crate::Need::SecondHostAddress`]).
     Second,
+    /// The first global (unique local) IPv6 address ([`crate::Need::HostIpv6`]).
+    FirstIpv6,
+    /// Another one of those.
+    SecondIpv6,
+    /// The link-local IPv6 address, with the host's own scope id in it.
+    LinkLocal,
 }
 
 /// What a lan can do.
@@ -38,6 +48,12 @@ pub struct LanProperties {
     pub source_ports: bool,
     /// IUT and fixtures share one address and one set of ports, so a port number must be free on both.
     pub shared_ports: bool,
+    /// [`crate::Need::HostIpv6`].
+    pub host_ipv6: bool,
+    /// [`crate::Need::Cable`].
+    pub cable: bool,
+    /// Why there is no cable, for the reason of a skip; empty for the usual words.
+    pub why_no_cable: &'static str,
 }
 
 /// Opens host sockets where the IUT can reach them, and translates between the two views.
@@ -47,6 +63,20 @@ pub trait SocketFactory: Send + Sync {
 
     /// What the lan can do.
     fn properties(&self) -> LanProperties;
+
+    /// A socket of the host on this lan, not bound yet. Fixtures make all their sockets here: on a wire they belong
+    /// into its namespace, and a socket stays where it was made.
+    ///
+    /// # Errors
+    /// The system's.
+    fn socket(&self, domain: Domain, kind: Type) -> io::Result<Socket> {
+        Socket::new(domain, kind, None)
+    }
+
+    /// The cable, where the runner owns it.
+    fn cable(&self) -> Option<Arc<dyn Cable>> {
+        None
+    }
 
     /// Where a fixture binds: an address of the host, port 0.
     fn bind_address(&self, which: HostAddress) -> SocketAddr;

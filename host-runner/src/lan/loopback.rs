@@ -29,13 +29,15 @@ impl SocketFactory for Loopback {
             black_hole: true,
             source_ports: true,
             shared_ports: true,
+            ..LanProperties::default()
         }
     }
 
     fn bind_address(&self, which: HostAddress) -> SocketAddr {
         let last = match which {
-            HostAddress::First => 1,
             HostAddress::Second => 2,
+            // No case gets an IPv6 address here: the lan does not claim any.
+            _ => 1,
         };
         SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), 0)
     }

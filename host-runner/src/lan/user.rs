@@ -180,6 +180,7 @@ impl SocketFactory for UserNet {
             // QEMU makes connections of its own to the host, from ports of the host.
             source_ports: false,
             shared_ports: false,
+            ..LanProperties::default()
         }
     }
 

@@ -235,6 +235,8 @@ fn needs_against_claims_and_lan() {
         (&[Need::BlackHole], ip, "yes"),
         (&[Need::SourcePorts], ip, "skipped"),
         (&[Need::HonestTcp], ip, "skipped"),
+        (&[Need::HostIpv6], ip, "skipped"),
+        (&[Need::Cable], ip, "skipped"),
         (&[Need::SecondHostAddress, SERVER], ip, "unsupported"),
         (
             &[Need::SecondHostAddress, SERVER, UDP, V4, V6],

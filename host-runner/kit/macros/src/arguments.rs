@@ -7,7 +7,14 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprCall, ExprPath, Ident, LitInt, LitStr, Result, Token, bracketed};
 
 /// Needs that are properties of the lan; every other name is a capability of the port.
-const LAN_NEEDS: [&str; 4] = ["SecondHostAddress", "HonestTcp", "BlackHole", "SourcePorts"];
+const LAN_NEEDS: [&str; 6] = [
+    "SecondHostAddress",
+    "HonestTcp",
+    "BlackHole",
+    "SourcePorts",
+    "HostIpv6",
+    "Cable",
+];
 
 /// The arguments, checked.
 pub(crate) struct Arguments {

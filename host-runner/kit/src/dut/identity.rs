@@ -121,7 +121,12 @@ pub fn claims(identity: &Identity, need: Need) -> bool {
     match need {
         Need::Capability(capability) => identity.claims.has(capability),
         Need::Option(number) => identity.claims.has_option(number),
-        Need::SecondHostAddress | Need::HonestTcp | Need::BlackHole | Need::SourcePorts => true,
+        Need::SecondHostAddress
+        | Need::HonestTcp
+        | Need::BlackHole
+        | Need::SourcePorts
+        | Need::HostIpv6
+        | Need::Cable => true,
     }
 }
 
@@ -134,5 +139,7 @@ pub const fn provides(lan: LanProperties, need: Need) -> bool {
         Need::HonestTcp => lan.honest_tcp,
         Need::BlackHole => lan.black_hole,
         Need::SourcePorts => lan.source_ports,
+        Need::HostIpv6 => lan.host_ipv6,
+        Need::Cable => lan.cable,
     }
 }
