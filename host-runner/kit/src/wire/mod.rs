@@ -15,7 +15,7 @@ mod frame;
 mod rule;
 
 pub use frame::{End, Fate, Frame, Mac, Origin};
-pub use rule::{Action, Applied, Flow, Impairment, Pattern, Rule, RuleId, When};
+pub use rule::{Action, Applied, Flow, Impairment, Pattern, Rewrite, Rule, RuleId, When};
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::io;

@@ -6,14 +6,19 @@ use std::sync::Arc;
 
 use super::frame::Origin;
 
+/// Whether a frame of this origin is meant.
+type Predicate = dyn Fn(Origin, &[u8]) -> bool + Send + Sync;
+
+/// Rewrites a frame.
+pub type Rewrite = dyn Fn(&mut Vec<u8>) + Send + Sync;
+
 /// Which frames are meant: by their origin and by their bytes.
 ///
 /// Made by the functions of this module's neighbours (`Pattern::tcp()`, …); the cable only asks [`Self::matches`].
 #[derive(Clone)]
 pub struct Pattern {
     words: Arc<str>,
-    #[expect(clippy::type_complexity, reason = "one predicate")]
-    predicate: Arc<dyn Fn(Origin, &[u8]) -> bool + Send + Sync>,
+    predicate: Arc<Predicate>,
 }
 
 impl Pattern {
@@ -91,7 +96,7 @@ pub enum Action {
     /// It waits until [`super::Cable::release`].
     Hold,
     /// Other bytes arrive.
-    Change(Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>),
+    Change(Arc<Rewrite>),
 }
 
 impl fmt::Debug for Action {
