@@ -8,9 +8,9 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags, S
 use crate::firmware;
 
 /// Code, constants and the initial values of variables.
-const TEXT_LIMIT: u64 = 112 * 1024;
+const TEXT_LIMIT: u64 = 160 * 1024;
 /// Variables, heap and stack.
-const RAM_LIMIT: u64 = 96 * 1024;
+const RAM_LIMIT: u64 = 112 * 1024;
 
 /// Bytes an image takes.
 #[derive(Debug, Default)]

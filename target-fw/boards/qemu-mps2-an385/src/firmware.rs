@@ -43,6 +43,19 @@ static AGENT_MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new(
 
 #[cortex_m_rt::entry]
 fn start() -> ! {
+    let (stack, agent, link, course) = prepare();
+    run(stack, agent, link, course)
+}
+
+/// Brings up everything. Not part of [`start`], whose frame lasts for ever: what is moved to its place here
+/// takes kilobytes of stack on the way.
+#[inline(never)]
+fn prepare() -> (
+    &'static Stack,
+    &'static mut Agent<'static, Iut>,
+    UartLink,
+    Course,
+) {
     let Some(core) = cortex_m::Peripherals::take() else {
         unreachable!("nobody was here before")
     };
@@ -102,7 +115,7 @@ fn start() -> ! {
     };
     let memory = AGENT_MEMORY.take();
     let agent = AGENT.init_with(|| Agent::new(iut, identity, &COUNTERS, memory));
-    run(stack, agent, UartLink::start(), course)
+    (stack, agent, UartLink::start(), course)
 }
 
 /// Goes round while anything moves, sleeps when nothing does.

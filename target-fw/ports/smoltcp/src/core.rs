@@ -4,21 +4,25 @@ use nsapi::Limits;
 use smoltcp::iface::{Interface, SocketSet};
 use smoltcp::socket::{tcp, udp};
 use smoltcp::time::Instant;
-use smoltcp::wire::Ipv4Address;
+use smoltcp::wire::{EthernetAddress, IpAddress as WireAddress, Ipv4Address, Ipv6Address};
 
 use crate::Config;
+use crate::address::is_host;
 use crate::interface::Net;
 use crate::pipes::{Datagrams, Pipe};
+use crate::seeds::Seeds;
 use crate::slots::Slot;
 
 /// The state behind [`crate::SmoltcpStack`].
 pub(crate) struct Core {
-    pub(crate) iface: Interface,
+    pub(crate) iface: &'static mut Interface,
     pub(crate) sockets: SocketSet<'static>,
     pub(crate) slots: &'static mut [Slot],
     pub(crate) pipes: &'static mut [Pipe],
     pub(crate) datagrams: &'static mut [Datagrams],
     pub(crate) net: Net,
+    pub(crate) mac: EthernetAddress,
+    pub(crate) seeds: Seeds,
     pub(crate) config: Config,
     pub(crate) limits: Limits,
     /// Time of the last poll.
@@ -40,11 +44,6 @@ pub(crate) enum Destination {
     Unreachable,
 }
 
-/// Whether an address can be one host's.
-pub(crate) const fn is_host(ip: Ipv4Address) -> bool {
-    !(ip.is_unspecified() || ip.is_broadcast() || ip.is_multicast())
-}
-
 impl Core {
     /// The smoltcp socket of a pipe.
     pub(crate) fn tcp(&mut self, pipe: usize) -> &mut tcp::Socket<'static> {
@@ -62,7 +61,14 @@ impl Core {
     }
 
     /// Whether `ip` can be reached with the current addresses.
-    pub(crate) fn destination(&self, ip: Ipv4Address) -> Destination {
+    pub(crate) fn destination(&self, ip: WireAddress) -> Destination {
+        match ip {
+            WireAddress::Ipv4(ip) => self.destination_v4(ip),
+            WireAddress::Ipv6(ip) => self.destination_v6(ip),
+        }
+    }
+
+    fn destination_v4(&self, ip: Ipv4Address) -> Destination {
         let Some(own) = self.net.current else {
             return Destination::Unreachable;
         };
@@ -71,6 +77,28 @@ impl Core {
         } else if ip.is_loopback() || ip == own.cidr.address() || !is_host(ip) {
             Destination::Unreachable
         } else if own.cidr.contains_addr(&ip) || own.gateway.is_some() {
+            Destination::Host
+        } else {
+            Destination::Unreachable
+        }
+    }
+
+    fn destination_v6(&self, ip: Ipv6Address) -> Destination {
+        if self.net.routers.link_local().is_none() {
+            return Destination::Unreachable;
+        }
+        let on_link = || {
+            let ip = WireAddress::Ipv6(ip);
+            self.iface
+                .ip_addrs()
+                .iter()
+                .any(|own| own.contains_addr(&ip))
+        };
+        if ip.is_multicast() {
+            Destination::Many
+        } else if ip.is_loopback() || ip.is_unspecified() || self.iface.has_ip_addr(ip) {
+            Destination::Unreachable
+        } else if on_link() || self.iface.routes().get_default_ipv6_route().is_some() {
             Destination::Host
         } else {
             Destination::Unreachable

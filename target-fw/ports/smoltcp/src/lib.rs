@@ -19,6 +19,9 @@
 //!   acknowledgements, which would wait for each other at windows of one or two segments.
 //! * Broadcasts need the BROADCAST option; without it they are `PARAMETER`.
 //! * There is no loopback: own and loopback addresses are `NO_CONNECTION`.
+//! * IPv6 is there with IPv4, not instead: the link-local address as soon as the interface goes up, others as
+//!   routers announce them. The IPv4 address alone decides over the status of the interface. What is bound to
+//!   no address hears both families; no address of either family is a way to the other.
 //! * Datagrams are never fragmented; more than fits into a frame is `PARAMETER`.
 //!
 //! Must not: allocate, block, panic on what the network or the caller does, or be used from two contexts.
@@ -28,6 +31,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod address;
 mod arp;
 mod config;
 mod core;
@@ -38,10 +42,14 @@ mod options;
 mod pipes;
 mod ports;
 mod resources;
+mod routers;
+mod seeds;
 mod slots;
 mod stack;
+mod tap;
 mod tcp;
 mod udp;
+mod updown;
 
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,12 @@
 
 use nsapi::{Error, Protocol, Result, SocketAddress, StackHandle};
 use smoltcp::socket::tcp::State;
-use smoltcp::wire::{IpAddress as WireAddress, IpListenEndpoint};
+use smoltcp::wire::IpListenEndpoint;
 
+use crate::address::address_of;
 use crate::core::{Core, Destination};
 use crate::pipes::Owner;
 use crate::slots::{Body, Phase};
-use crate::tcp::address_of;
 
 impl Core {
     /// Makes a bound socket passive, or changes the backlog of a listener.
@@ -100,7 +100,7 @@ impl Core {
         };
         let local = self.slots[listener].local;
         let endpoint = IpListenEndpoint {
-            addr: local.ip.map(WireAddress::Ipv4),
+            addr: local.ip,
             port: local.port,
         };
         self.apply_keepalive(listener, pipe);
@@ -157,8 +157,7 @@ impl Core {
         else {
             return false;
         };
-        let WireAddress::Ipv4(remote_ip) = remote.addr;
-        if self.destination(remote_ip) != Destination::Host {
+        if self.destination(remote.addr) != Destination::Host {
             return false;
         }
         match self.twin(Some(pipe), local.port, remote) {

@@ -1,8 +1,9 @@
 //! The table of local ports: who holds which, and which one to choose (contract §6.1 bind).
 
 use nsapi::{Error, IpAddress, Protocol, Result, SocketAddress};
-use smoltcp::wire::Ipv4Address;
+use smoltcp::wire::IpAddress as WireAddress;
 
+use crate::address::to_wire;
 use crate::core::Core;
 use crate::slots::{Body, Local, Phase};
 
@@ -42,14 +43,10 @@ impl Core {
     }
 
     /// What a local address means: `None` is any. An all-zero address of either family counts as unset.
-    fn local_address(&self, ip: &IpAddress) -> Result<Option<Ipv4Address>> {
-        match *ip {
-            IpAddress::Unspec | IpAddress::V4([0, 0, 0, 0]) => Ok(None),
-            IpAddress::V6(bytes) if bytes == [0; 16] => Ok(None),
-            IpAddress::V4(bytes) if self.net.address() == Some(Ipv4Address::from(bytes)) => {
-                Ok(self.net.address())
-            }
-            IpAddress::V4(_) | IpAddress::V6(_) => Err(Error::PARAMETER),
+    fn local_address(&self, ip: &IpAddress) -> Result<Option<WireAddress>> {
+        match to_wire(ip) {
+            Some(ip) if !self.iface.has_ip_addr(ip) => Err(Error::PARAMETER),
+            local => Ok(local),
         }
     }
 
@@ -58,7 +55,7 @@ impl Core {
         &self,
         index: usize,
         protocol: Protocol,
-        ip: Option<Ipv4Address>,
+        ip: Option<WireAddress>,
         port: u16,
     ) -> bool {
         let reuse = self.slots[index].reuse;

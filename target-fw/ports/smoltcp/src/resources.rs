@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 use nsapi::Limits;
-use smoltcp::iface::{SocketSet, SocketStorage};
+use smoltcp::iface::{Interface, SocketSet, SocketStorage};
 use smoltcp::socket::{tcp, udp};
 use smoltcp::wire::DhcpOption;
 
@@ -35,6 +35,7 @@ pub struct StackResources<
     const UDP_TX: usize = 1536,
 > {
     // Vectors rather than arrays: empty they are all zero, which keeps the whole out of the image.
+    iface: Vec<Interface, 1>,
     sockets: Vec<SocketStorage<'static>, ALL>,
     tcp_rx: [[u8; TCP_RX]; TCP],
     tcp_tx: [[u8; TCP_TX]; TCP],
@@ -50,6 +51,7 @@ pub struct StackResources<
 
 /// The same memory, dealt out.
 pub(crate) struct Parts {
+    pub(crate) iface: &'static mut Interface,
     pub(crate) sockets: SocketSet<'static>,
     pub(crate) pipes: &'static mut [Pipe],
     pub(crate) datagrams: &'static mut [Datagrams],
@@ -88,6 +90,7 @@ impl<
             );
         };
         Self {
+            iface: Vec::new(),
             sockets: Vec::new(),
             tcp_rx: [[0; TCP_RX]; TCP],
             tcp_tx: [[0; TCP_TX]; TCP],
@@ -118,7 +121,13 @@ impl<
     }
 
     /// Deals out the memory.
-    pub(crate) fn split(&'static mut self, config: &Config) -> Parts {
+    pub(crate) fn split(&'static mut self, iface: Interface, config: &Config) -> Parts {
+        self.iface.clear();
+        // There is room for one.
+        let _ = self.iface.push(iface);
+        let [iface] = &mut self.iface[..] else {
+            unreachable!("it was empty and has room for one")
+        };
         while self.sockets.push(SocketStorage::EMPTY).is_ok() {}
         let mut sockets = SocketSet::new(&mut self.sockets[..]);
         for (rx, tx) in self.tcp_rx.iter_mut().zip(&mut self.tcp_tx) {
@@ -151,6 +160,7 @@ impl<
             });
         }
         Parts {
+            iface,
             sockets,
             pipes: &mut self.pipes,
             datagrams: &mut self.datagrams,

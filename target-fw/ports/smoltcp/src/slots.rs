@@ -1,7 +1,7 @@
 //! Handles: a slot per open socket, with a generation so that an old handle never means a new socket.
 
 use nsapi::{Callback, Error, Protocol, Result, StackHandle};
-use smoltcp::wire::Ipv4Address;
+use smoltcp::wire::IpAddress as WireAddress;
 
 use crate::core::Core;
 
@@ -34,7 +34,7 @@ pub(crate) enum Phase {
 /// A local address; `port` 0 means none yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Local {
-    pub(crate) ip: Option<Ipv4Address>,
+    pub(crate) ip: Option<WireAddress>,
     pub(crate) port: u16,
     /// The port was chosen by the stack for connect or sendto.
     pub(crate) auto: bool,

@@ -7,15 +7,19 @@ use nsapi::{
     Callback, Capabilities, Capability, Error, Limits, NetworkStack, Protocol, Result,
     SocketAddress, StackHandle, Statement, option,
 };
-use smoltcp::iface::{self, Interface, PollIngressSingleResult, PollResult};
+use smoltcp::iface::{PollIngressSingleResult, PollResult};
 use smoltcp::phy::Device;
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, HardwareAddress};
+use smoltcp::wire::EthernetAddress;
 
+use crate::address::bare;
 use crate::core::Core;
-use crate::interface::{Net, bare};
+use crate::interface::Net;
 use crate::pipes::earliest;
+use crate::seeds::Seeds;
 use crate::slots::{Body, Phase};
+use crate::tap::Tap;
+use crate::updown::fresh;
 use crate::{Config, StackResources, arp};
 
 /// Frames taken, and rounds of sending made, in one poll: the main loop has other things to do.
@@ -29,7 +33,6 @@ const EGRESS_BUDGET: usize = 16;
 pub struct SmoltcpStack<D> {
     core: RefCell<Core>,
     device: RefCell<D>,
-    mac: [u8; 6],
 }
 
 impl<D: Device> SmoltcpStack<D> {
@@ -52,18 +55,20 @@ impl<D: Device> SmoltcpStack<D> {
         random_seed: u64,
         config: Config,
     ) -> Self {
-        let mut mac = mac;
-        mac[0] &= !1;
-        let mut interface = iface::Config::new(HardwareAddress::Ethernet(EthernetAddress(mac)));
-        interface.random_seed = random_seed;
-        let parts = resources.split(&config);
+        let mut mac = EthernetAddress(mac);
+        mac.0[0] &= !1;
+        let mut seeds = Seeds::new(random_seed);
+        let iface = fresh(&mut device, mac, seeds.next(), time(now_us));
+        let parts = resources.split(iface, &config);
         let core = Core {
-            iface: Interface::new(interface, &mut device, time(now_us)),
+            iface: parts.iface,
             sockets: parts.sockets,
             slots: parts.slots,
             pipes: parts.pipes,
             datagrams: parts.datagrams,
             net: Net::new(parts.dhcp_options),
+            mac,
+            seeds,
             config,
             limits: parts.limits,
             now_us,
@@ -73,7 +78,6 @@ impl<D: Device> SmoltcpStack<D> {
         Self {
             core: RefCell::new(core),
             device: RefCell::new(device),
-            mac,
         }
     }
 
@@ -100,9 +104,14 @@ impl<D: Device> SmoltcpStack<D> {
         core.iface.poll_maintenance(now);
         let mut idle = false;
         for _ in 0..INGRESS_BUDGET {
+            let mut tap = Tap {
+                device,
+                routers: &mut core.net.routers,
+                now_us: core.now_us,
+            };
             match core
                 .iface
-                .poll_ingress_single(now, device, &mut core.sockets)
+                .poll_ingress_single(now, &mut tap, &mut core.sockets)
             {
                 PollIngressSingleResult::None => {
                     idle = true;
@@ -117,10 +126,11 @@ impl<D: Device> SmoltcpStack<D> {
             && let Some(own) = core.net.current
             && let Some(gateway) = own.gateway
         {
-            let mac = EthernetAddress(self.mac);
-            core.net.ask_gateway = !arp::ask(device, now, mac, own.cidr.address(), gateway);
+            core.net.ask_gateway = !arp::ask(device, now, core.mac, own.cidr.address(), gateway);
         }
-        for _ in 0..EGRESS_BUDGET {
+        core.net.routers.ask(device, now, core.now_us, core.mac);
+        let up = core.net.status() != Status::Disconnected;
+        for _ in 0..if up { EGRESS_BUDGET } else { 0 } {
             if core.iface.poll_egress(now, device, &mut core.sockets) == PollResult::None {
                 break;
             }
@@ -130,11 +140,14 @@ impl<D: Device> SmoltcpStack<D> {
         next = earliest(next, core.tend_closing());
         next = earliest(next, core.tend_listeners());
         next = earliest(next, core.tend_queues());
-        let wire = core.iface.poll_at(now, &core.sockets);
-        next = earliest(
-            next,
-            wire.map(|at| u64::try_from(at.total_micros()).unwrap_or(0)),
-        );
+        next = earliest(next, core.net.routers.deadline_us());
+        if up {
+            let wire = core.iface.poll_at(now, &core.sockets);
+            next = earliest(
+                next,
+                wire.map(|at| u64::try_from(at.total_micros()).unwrap_or(0)),
+            );
+        }
         if !idle {
             next = Some(now_us);
         }
@@ -158,8 +171,9 @@ impl<D: Device> SmoltcpStack<D> {
 impl<D> SmoltcpStack<D> {
     /// Who this port is and what it claims.
     pub fn statement(&self) -> Statement {
-        const CLAIMS: [Capability; 11] = [
+        const CLAIMS: [Capability; 12] = [
             Capability::Ipv4,
+            Capability::Ipv6,
             Capability::Tcp,
             Capability::Udp,
             Capability::Server,
@@ -300,13 +314,19 @@ impl<D> NetworkStack for SmoltcpStack<D> {
 
 impl<D: Device> NetworkInterface for SmoltcpStack<D> {
     fn connect(&self) -> Result<()> {
-        let started = self.core.borrow_mut().bring_up();
+        let started = self
+            .core
+            .borrow_mut()
+            .bring_up(&mut *self.device.borrow_mut());
         self.dispatch();
         started
     }
 
     fn disconnect(&self) -> Result<()> {
-        let ended = self.core.borrow_mut().bring_down();
+        let ended = self
+            .core
+            .borrow_mut()
+            .bring_down(&mut *self.device.borrow_mut());
         self.dispatch();
         ended
     }
@@ -324,11 +344,15 @@ impl<D: Device> NetworkInterface for SmoltcpStack<D> {
     }
 
     fn get_ip_address(&self) -> Result<SocketAddress> {
-        self.core
-            .borrow()
-            .net
-            .address()
-            .map(bare)
+        let current = self.core.borrow().net.current;
+        current
+            .map(|own| bare(own.cidr.address()))
+            .ok_or(Error::NO_CONNECTION)
+    }
+
+    fn get_ipv6_link_local_address(&self) -> Result<SocketAddress> {
+        let own = self.core.borrow().net.routers.link_local();
+        own.map(|own| bare(own.address()))
             .ok_or(Error::NO_CONNECTION)
     }
 
@@ -345,7 +369,7 @@ impl<D: Device> NetworkInterface for SmoltcpStack<D> {
     }
 
     fn get_mac_address(&self) -> Option<[u8; 6]> {
-        Some(self.mac)
+        Some(self.core.borrow().mac.0)
     }
 
     fn set_network(

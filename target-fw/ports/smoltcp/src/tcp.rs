@@ -1,28 +1,26 @@
 //! TCP connections: connect, send, receive (contract §6.2, §6.3).
 
-use nsapi::{Error, IpAddress, Protocol, Result, SocketAddress};
+use nsapi::{Error, Protocol, Result, SocketAddress};
 use smoltcp::socket::tcp::{RecvError, State};
 use smoltcp::time::Duration;
-use smoltcp::wire::{IpAddress as WireAddress, IpEndpoint, IpListenEndpoint, Ipv4Address};
+use smoltcp::wire::{IpEndpoint, IpListenEndpoint};
 
+use crate::address::to_wire;
 use crate::core::{Core, Destination};
 use crate::pipes::Owner;
-use crate::slots::{Body, Phase};
+use crate::slots::{Body, Local, Phase};
 
-/// The IPv4 address and port of a peer: `PARAMETER` for an unset one and for the other family.
-pub(crate) fn peer(address: &SocketAddress) -> Result<(Ipv4Address, u16)> {
-    match address.ip {
-        IpAddress::V4(bytes) if bytes != [0; 4] && address.port != 0 => {
-            Ok((Ipv4Address::from(bytes), address.port))
+/// The address and port of a peer of a socket that is bound to `local`: `PARAMETER` for an unset one, and
+/// for one of the other family than the address the socket is bound to.
+pub(crate) fn peer(address: &SocketAddress, local: Local) -> Result<IpEndpoint> {
+    match to_wire(&address.ip) {
+        Some(ip)
+            if address.port != 0 && local.ip.is_none_or(|own| own.version() == ip.version()) =>
+        {
+            Ok(IpEndpoint::new(ip, address.port))
         }
         _ => Err(Error::PARAMETER),
     }
-}
-
-/// An endpoint of smoltcp in the terms of the API.
-pub(crate) fn address_of(endpoint: IpEndpoint) -> SocketAddress {
-    let WireAddress::Ipv4(ip) = endpoint.addr;
-    SocketAddress::new(IpAddress::V4(ip.octets()), endpoint.port)
 }
 
 impl Core {
@@ -47,14 +45,13 @@ impl Core {
     }
 
     fn begin_connect(&mut self, index: usize, address: &SocketAddress) -> Result<()> {
-        let (ip, port) = peer(address)?;
-        match self.destination(ip) {
+        let local = self.slots[index].local;
+        let remote = peer(address, local)?;
+        match self.destination(remote.addr) {
             Destination::Host => {}
             Destination::Many => return Err(Error::PARAMETER),
             Destination::Unreachable => return Err(Error::NO_CONNECTION),
         }
-        let remote = IpEndpoint::new(WireAddress::Ipv4(ip), port);
-        let local = self.slots[index].local;
         let local_port = if local.port == 0 || local.auto {
             self.choose_port(Protocol::Tcp)?
         } else {
@@ -69,7 +66,7 @@ impl Core {
         }
         let pipe = self.take_pipe(Owner::Socket(index))?;
         let from = IpListenEndpoint {
-            addr: local.ip.map(WireAddress::Ipv4),
+            addr: local.ip,
             port: local_port,
         };
         let socket = self

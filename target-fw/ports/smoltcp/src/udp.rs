@@ -1,17 +1,20 @@
 //! UDP sockets (contract §7).
 
-use nsapi::{Error, IpAddress, Protocol, Result, SocketAddress, StackHandle};
+use nsapi::{Error, Protocol, Result, SocketAddress, StackHandle};
 use smoltcp::socket::udp::SendError;
-use smoltcp::wire::{IpAddress as WireAddress, IpEndpoint, IpListenEndpoint, Ipv4Address};
+use smoltcp::wire::{IpAddress as WireAddress, IpListenEndpoint};
 
+use crate::address::{address_of, to_wire};
 use crate::core::{Core, Destination};
 use crate::pipes::{QueueOwner, earliest};
 use crate::slots::{Body, Local};
-use crate::tcp::{address_of, peer};
+use crate::tcp::peer;
 
 /// How long a datagram may wait for its neighbour's address, in microseconds: three questions, one per
 /// second (RFC 1122 §2.3.2.1). A datagram to nobody must not hold up those behind it for ever.
 const STUCK_US: u64 = 3_000_000;
+/// Largest payload of a datagram over Ethernet: 1500 less the IPv6 and UDP headers.
+const MAX_DATAGRAM_V6: usize = 1452;
 
 impl Core {
     /// Opens a UDP socket, on queues that are free or else still emptying.
@@ -43,11 +46,8 @@ impl Core {
     }
 
     /// Lets the queues send and receive with a local address.
-    pub(crate) fn open_queues(&mut self, queues: usize, ip: Option<Ipv4Address>, port: u16) {
-        let endpoint = IpListenEndpoint {
-            addr: ip.map(WireAddress::Ipv4),
-            port,
-        };
+    pub(crate) fn open_queues(&mut self, queues: usize, ip: Option<WireAddress>, port: u16) {
+        let endpoint = IpListenEndpoint { addr: ip, port };
         // The port is not 0 and the queues are closed: smoltcp has no reason to refuse.
         let _ = self.udp(queues).bind(endpoint);
     }
@@ -62,18 +62,21 @@ impl Core {
         let Body::Udp { queues } = self.slots[index].body else {
             return Err(Error::UNSUPPORTED);
         };
-        if data.is_empty() && matches!(address.ip, IpAddress::Unspec | IpAddress::V4([0, 0, 0, 0]))
-        {
+        if data.is_empty() && to_wire(&address.ip).is_none() {
             // Nothing to nobody is done at once (contract §7).
             return Ok(0);
         }
-        let (ip, port) = peer(address)?;
-        if data.len() > usize::from(self.limits.udp_payload) {
+        let remote = peer(address, self.slots[index].local)?;
+        let too_long = match remote.addr {
+            WireAddress::Ipv4(_) => false,
+            WireAddress::Ipv6(_) => data.len() > MAX_DATAGRAM_V6,
+        };
+        if too_long || data.len() > usize::from(self.limits.udp_payload) {
             return Err(Error::PARAMETER);
         }
-        match self.destination(ip) {
+        match self.destination(remote.addr) {
             Destination::Host => {}
-            Destination::Many if ip.is_multicast() || self.slots[index].broadcast => {}
+            Destination::Many if remote.addr.is_multicast() || self.slots[index].broadcast => {}
             Destination::Many => return Err(Error::PARAMETER),
             Destination::Unreachable => return Err(Error::NO_CONNECTION),
         }
@@ -87,7 +90,7 @@ impl Core {
             self.open_queues(queues, None, port);
         }
         let socket = self.udp(queues);
-        match socket.send_slice(data, IpEndpoint::new(WireAddress::Ipv4(ip), port)) {
+        match socket.send_slice(data, remote) {
             Ok(()) => Ok(data.len()),
             Err(SendError::Unaddressable) => Err(Error::PARAMETER),
             Err(SendError::BufferFull) => {

@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::net::Ipv6Addr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use nsapi::interface::NetworkInterface as _;
@@ -121,6 +122,15 @@ impl Counter {
 
 pub(super) fn v4(ip: [u8; 4], port: u16) -> SocketAddress {
     SocketAddress::new(IpAddress::V4(ip), port)
+}
+
+pub(super) fn v6(ip: [u16; 8], port: u16) -> SocketAddress {
+    SocketAddress::new(IpAddress::V6(Ipv6Addr::from(ip).octets()), port)
+}
+
+/// The link-local address of the host whose hardware address ends in `last`.
+pub(super) fn link_local(last: u8, port: u16) -> SocketAddress {
+    v6([0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, u16::from(last)], port)
 }
 
 pub(super) fn any(port: u16) -> SocketAddress {

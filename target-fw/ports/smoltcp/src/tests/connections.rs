@@ -99,7 +99,7 @@ fn senseless_destinations_fail_at_once() {
     expect(v4(bench.b.ip, 0), Error::PARAMETER);
     expect(
         SocketAddress::new(IpAddress::V6([1; 16]), 80),
-        Error::PARAMETER,
+        Error::NO_CONNECTION,
     );
     expect(v4([255; 4], 80), Error::PARAMETER);
     expect(v4([10, 0, 0, 255], 80), Error::PARAMETER);

@@ -10,6 +10,7 @@ mod datagrams;
 mod dhcp;
 mod events;
 mod interface;
+mod ipv6;
 mod listeners;
 mod noise;
 mod table;
