@@ -2,14 +2,14 @@
 
 use core::mem;
 
-use nsapi::Iut;
-use nsapi::interface::Status;
+use nsapi::{Error, Iut};
 use nsapi_protocol::frame::{Deframer, MAX_FRAME};
 use nsapi_protocol::message::{Op, Request, Scope};
 use nsapi_protocol::{Answer, Event, PROTOCOL, Reject, ScopeReport};
 
 use crate::dispatch::{Dispatch, Start};
 use crate::inbox::Inbox;
+use crate::interface::Listeners;
 use crate::lane::{Lane, Progress};
 use crate::limits::{COUNTERS, CREDITS, LOG_LINE, ROUNDS};
 use crate::outbox::Outbox;
@@ -68,6 +68,7 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
             scratch,
             outbox,
             seen,
+            record,
         } = memory;
         while lanes.push(None).is_ok() {}
         Self {
@@ -81,6 +82,8 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
                     lanes,
                     scratch,
                     counter_scopes: [None; COUNTERS],
+                    listeners: Listeners::default(),
+                    record,
                 },
                 identity,
                 outbox,
@@ -236,6 +239,12 @@ impl<I: Iut + ?Sized> Core<'_, I> {
                 .outbox
                 .reply(id, elapsed_us(iut, started_us), Answer::Scope(report));
         }
+        if matches!(op, Op::Restart) {
+            // No board offers it yet.
+            return self
+                .outbox
+                .reply(id, 0, Answer::Code(Error::UNSUPPORTED.code()));
+        }
         match self.work.dispatch(op, started_us) {
             Ok(Dispatch::Answer(answer)) => {
                 self.outbox.reply(id, elapsed_us(iut, started_us), answer)
@@ -253,11 +262,7 @@ impl<I: Iut + ?Sized> Core<'_, I> {
             self.outbox.forget_session();
             *self.seen = Seen::new();
             self.session = wanted;
-            let interface = self.work.iut.interface();
-            if interface.status() != Ok(Status::GlobalUp) {
-                // How it goes is seen by its status.
-                let _ = interface.connect();
-            }
+            self.work.renew_interface();
         }
         let answer = Answer::Hello(self.identity.hello(&self.work.iut.statement(), nonce));
         self.outbox.reply_once(id, answer);
@@ -320,7 +325,7 @@ impl<I: Iut + ?Sized> Core<'_, I> {
     }
 
     fn tell_status(&mut self) {
-        self.status_changed |= self.work.counters.take_status();
+        self.status_changed |= self.work.record_events();
         if !self.status_changed {
             return;
         }

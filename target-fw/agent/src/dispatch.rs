@@ -41,15 +41,15 @@ pub(crate) struct Start<'s> {
     pub(crate) bytes: [&'s [u8]; 2],
 }
 
-type Checked<'w, 'r> = Result<Dispatch<'w, 'r>, Reject>;
+pub(crate) type Checked<'w, 'r> = Result<Dispatch<'w, 'r>, Reject>;
 
 impl<I: Iut + ?Sized> Work<'_, I> {
     /// Does, or starts, what `op` asks for. Greeting and scopes are the caller's business.
     pub(crate) fn dispatch<'w, 'r>(&'w mut self, op: &Op<'r>, now_us: u64) -> Checked<'w, 'r> {
         let deadline = |timeout_ms: u32| now_us.saturating_add(u64::from(timeout_ms) * 1000);
         match *op {
-            // Answered by the caller.
-            Op::Hello { .. } | Op::EndScope { .. } | Op::Ping => answer(0),
+            // Greeting, scopes and restart are answered by the caller.
+            Op::Hello { .. } | Op::EndScope { .. } | Op::Restart | Op::Ping => answer(0),
             Op::New {
                 scope,
                 handle,
@@ -158,12 +158,7 @@ impl<I: Iut + ?Sized> Work<'_, I> {
                     at_least,
                     until_us: deadline(timeout_ms),
                 };
-                Ok(Dispatch::Start(Start {
-                    scope: Some(scope),
-                    socket: NO_SOCKET,
-                    task,
-                    bytes: [&[]; 2],
-                }))
+                wait(Some(scope), task)
             }
             Op::ResetCounter { counter } => {
                 check_counter(counter)?;
@@ -232,14 +227,6 @@ impl<I: Iut + ?Sized> Work<'_, I> {
                     },
                 }))
             }
-            Op::InterfaceUp { timeout_ms } => self.interface_up(deadline(timeout_ms)),
-            Op::InterfaceStatus => {
-                let status = self.iut.interface().status();
-                answer(status.map_or_else(nsapi::Error::code, |status| i32::from(status as u8)))
-            }
-            Op::InterfaceAddress => Ok(Dispatch::Answer(peer(
-                self.iut.interface().get_ip_address(),
-            ))),
             Op::LegacyBind { handle, host, port } => {
                 let entry = self.entry(handle)?;
                 let legacy = self.iut.legacy().ok_or(Reject::Unclaimed)?;
@@ -276,6 +263,32 @@ impl<I: Iut + ?Sized> Work<'_, I> {
                 }
                 start(Some(server), Task::LegacyAccept { into: into.id }, [&[]; 2])
             }
+            Op::SetStackOption { level, name, value } => {
+                answer(code(self.iut.setstackopt(level, name, value)))
+            }
+            Op::GetStackOption { level, name, size } => {
+                let size = within(size.into(), SMALL).ok_or(Reject::Limit)?;
+                let result = self.iut.getstackopt(level, name, self.scratch.blank(size));
+                let (code, data) = received(result, size, self.scratch);
+                Ok(Dispatch::Answer(Answer::Bytes { code, data }))
+            }
+            Op::InterfaceUp { .. }
+            | Op::InterfaceStatus
+            | Op::InterfaceAddress
+            | Op::InterfaceConnect { .. }
+            | Op::InterfaceDisconnect { .. }
+            | Op::InterfaceSetBlocking { .. }
+            | Op::InterfaceGet { .. }
+            | Op::InterfaceSetNetwork { .. }
+            | Op::InterfaceSetDhcp { .. }
+            | Op::InterfaceSetMac { .. }
+            | Op::InterfaceSetHostname { .. }
+            | Op::InterfaceSetAsDefault
+            | Op::InterfaceListener { .. }
+            | Op::InterfaceAttach { .. }
+            | Op::InterfaceEvents { .. }
+            | Op::AwaitStatus { .. }
+            | Op::InterfaceReset { .. } => self.interface_op(op, deadline),
             Op::Load { data, size: wanted } => {
                 let length = size(Ok(data.len()));
                 let room = within(wanted.into(), MAX_INLINE).ok_or(Reject::Limit)?;
@@ -362,19 +375,6 @@ impl<I: Iut + ?Sized> Work<'_, I> {
         answer(0)
     }
 
-    fn interface_up<'w, 'r>(&mut self, until_us: u64) -> Checked<'w, 'r> {
-        let result = self.iut.interface().connect();
-        let under_way = matches!(
-            result,
-            Ok(()) | Err(nsapi::Error::IS_CONNECTED | nsapi::Error::BUSY)
-        );
-        let up = self.iut.interface().status() == Ok(nsapi::interface::Status::GlobalUp);
-        if let (Err(error), false, false) = (result, under_way, up) {
-            return Ok(Dispatch::Answer(peer(Err(error))));
-        }
-        start(None, Task::InterfaceUp { until_us }, [&[]; 2])
-    }
-
     fn start<'w, 'r>(&self, handle: Handle, task: Task) -> Checked<'w, 'r> {
         start(Some(self.entry(handle)?), task, [&[]; 2])
     }
@@ -425,7 +425,7 @@ impl<I: Iut + ?Sized> Work<'_, I> {
     }
 }
 
-fn answer<'w, 'r>(code: i32) -> Checked<'w, 'r> {
+pub(crate) fn answer<'w, 'r>(code: i32) -> Checked<'w, 'r> {
     Ok(Dispatch::Answer(Answer::Code(code)))
 }
 
@@ -445,7 +445,17 @@ fn start<'w, 'r>(on: Option<Entry>, task: Task, bytes: [&'r [u8]; 2]) -> Checked
     }))
 }
 
-fn check_counter(counter: u8) -> Result<(), Reject> {
+/// A task that works on no socket.
+pub(crate) fn wait<'w, 'r>(scope: Option<Scope>, task: Task) -> Checked<'w, 'r> {
+    Ok(Dispatch::Start(Start {
+        scope,
+        socket: NO_SOCKET,
+        task,
+        bytes: [&[]; 2],
+    }))
+}
+
+pub(crate) fn check_counter(counter: u8) -> Result<(), Reject> {
     if usize::from(counter) < COUNTERS {
         Ok(())
     } else {

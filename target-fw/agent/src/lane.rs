@@ -4,7 +4,6 @@
 
 use core::task::Poll;
 
-use nsapi::interface::Status;
 use nsapi::{Call, Error, Iut, SocketAddress, SocketId};
 use nsapi_protocol::message::{Handle, Scope};
 use nsapi_protocol::pattern::Pattern;
@@ -13,6 +12,7 @@ use nsapi_protocol::{Answer, BulkReport};
 use crate::Counters;
 use crate::bulk::{Bulk, Step, to_usize};
 use crate::dispatch::Start;
+use crate::interface::{Reset, await_status, interface_up};
 use crate::limits::MAX_INLINE;
 use crate::scratch::Scratch;
 
@@ -51,6 +51,13 @@ pub(crate) enum Task {
     InterfaceUp {
         until_us: u64,
     },
+    InterfaceConnect,
+    InterfaceDisconnect,
+    InterfaceReset(Reset),
+    AwaitStatus {
+        statuses: u8,
+        until_us: u64,
+    },
     LegacyConnect {
         host: usize,
         port: u16,
@@ -68,7 +75,15 @@ pub(crate) enum Task {
 impl Task {
     /// Whether it is a call on a socket of the IUT.
     fn is_call(&self) -> bool {
-        !matches!(self, Self::AwaitCounter { .. } | Self::InterfaceUp { .. })
+        !matches!(
+            self,
+            Self::AwaitCounter { .. }
+                | Self::InterfaceUp { .. }
+                | Self::InterfaceConnect
+                | Self::InterfaceDisconnect
+                | Self::InterfaceReset(_)
+                | Self::AwaitStatus { .. }
+        )
     }
 }
 
@@ -143,7 +158,10 @@ impl Lane {
     /// When it must be polled again at the latest.
     pub(crate) fn wake_at_us(&self) -> Option<u64> {
         match &self.task {
-            Task::AwaitCounter { until_us, .. } | Task::InterfaceUp { until_us } => Some(*until_us),
+            Task::AwaitCounter { until_us, .. }
+            | Task::InterfaceUp { until_us }
+            | Task::InterfaceReset(Reset { until_us, .. })
+            | Task::AwaitStatus { until_us, .. } => Some(*until_us),
             Task::Bulk(bulk) => bulk.wake_at_us().or_else(|| self.call.wake_at_us()),
             _ => self.call.wake_at_us(),
         }
@@ -260,6 +278,10 @@ impl Lane {
                 Progress::Done(Answer::Code(to_code(count)), Effect::Nothing)
             }
             Task::InterfaceUp { until_us } => interface_up(iut, *until_us),
+            Task::InterfaceConnect => plain(iut.poll_interface_connect(call).map(code)),
+            Task::InterfaceDisconnect => plain(iut.poll_interface_disconnect(call).map(code)),
+            Task::InterfaceReset(reset) => reset.poll(iut),
+            Task::AwaitStatus { statuses, until_us } => await_status(iut, *statuses, *until_us),
             Task::LegacyConnect { host, port } => {
                 let Some(legacy) = iut.legacy() else {
                     return unsupported();
@@ -368,23 +390,6 @@ fn text(bytes: &[u8; MAX_INLINE], len: usize) -> &str {
 
 fn unsupported<'s>() -> Progress<'s> {
     Progress::Done(Answer::Code(Error::UNSUPPORTED.code()), Effect::Nothing)
-}
-
-/// Up, or out of time. An interface that keeps no status is up once it has been started.
-fn interface_up<'s, I: Iut + ?Sized>(iut: &I, until_us: u64) -> Progress<'s> {
-    let interface = iut.interface();
-    let is_up = match interface.status() {
-        Ok(status) => status == Status::GlobalUp,
-        Err(error) => error == Error::UNSUPPORTED,
-    };
-    let result = if is_up {
-        interface.get_ip_address()
-    } else if iut.now_us() < until_us {
-        return Progress::Waiting;
-    } else {
-        Err(Error::TIMEOUT)
-    };
-    Progress::Done(peer(result), Effect::Nothing)
 }
 
 /// An address or error as an answer.

@@ -34,6 +34,7 @@ mod dispatch;
 mod handles;
 mod identity;
 mod inbox;
+mod interface;
 mod lane;
 pub mod limits;
 mod memory;

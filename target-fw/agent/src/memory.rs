@@ -8,6 +8,7 @@ use nsapi_protocol::frame::{Deframer, MAX_FRAME};
 
 use crate::handles::Handles;
 use crate::inbox::Inbox;
+use crate::interface::Record;
 use crate::lane::Lane;
 use crate::limits::LANE_SLOTS;
 use crate::outbox::Outbox;
@@ -25,6 +26,7 @@ pub struct Memory {
     pub(crate) scratch: Scratch,
     pub(crate) outbox: Outbox,
     pub(crate) seen: Seen,
+    pub(crate) record: Record,
 }
 
 impl Memory {
@@ -39,6 +41,7 @@ impl Memory {
             scratch: Scratch::new(),
             outbox: Outbox::new(),
             seen: Seen::new(),
+            record: Record::new(),
         }
     }
 }

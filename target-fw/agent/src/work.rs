@@ -6,6 +6,7 @@ use nsapi_protocol::message::Scope;
 
 use crate::Counters;
 use crate::handles::{Entry, Handles};
+use crate::interface::{Listeners, Record};
 use crate::lane::{Effect, Lane};
 use crate::limits::COUNTERS;
 use crate::scratch::Scratch;
@@ -20,6 +21,10 @@ pub(crate) struct Work<'m, I: Iut + ?Sized + 'static> {
     pub(crate) scratch: &'m mut Scratch,
     /// Scope that each counter belongs to.
     pub(crate) counter_scopes: [Option<Scope>; COUNTERS],
+    /// Counters that listen to the interface.
+    pub(crate) listeners: Listeners,
+    /// What the interface has told the agent.
+    pub(crate) record: &'m mut Record,
 }
 
 impl<I: Iut + ?Sized> Work<'_, I> {
@@ -63,6 +68,7 @@ impl<I: Iut + ?Sized> Work<'_, I> {
             self.iut.sigio(entry.id, None);
             self.iut.socket_delete(entry.id);
         }
+        self.remove_listeners(scope);
         for (counter, of) in (0..).zip(&mut self.counter_scopes) {
             if of.is_some() && ends(*of) {
                 *of = None;

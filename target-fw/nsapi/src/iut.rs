@@ -211,6 +211,18 @@ pub trait Iut {
     /// Reads an option into `value`; returns its length.
     fn getsockopt(&self, id: SocketId, level: i32, name: i32, value: &mut [u8]) -> Result<usize>;
 
+    /// Sets an option of the stack (contract §9: the original's default has none).
+    fn setstackopt(&self, level: i32, name: i32, value: &[u8]) -> Result<()> {
+        let _ = (level, name, value);
+        Err(Error::UNSUPPORTED)
+    }
+
+    /// Reads an option of the stack into `value`; returns its length.
+    fn getstackopt(&self, level: i32, name: i32, value: &mut [u8]) -> Result<usize> {
+        let _ = (level, name, value);
+        Err(Error::UNSUPPORTED)
+    }
+
     /// The remembered peer.
     fn getpeername(&self, id: SocketId) -> Result<SocketAddress>;
 

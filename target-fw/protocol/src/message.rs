@@ -377,6 +377,180 @@ pub enum Op<'a> {
         /// How many bytes come back (≤ `Hello::max_inline`).
         size: u16,
     },
+    /// Interface connect, as the API does it. [`Answer::Code`].
+    InterfaceConnect {
+        /// Scope that waits; ends with it (the attempt itself goes on).
+        scope: Scope,
+    },
+    /// Interface disconnect, as the API does it. [`Answer::Code`].
+    InterfaceDisconnect {
+        /// Scope that waits; ends with it.
+        scope: Scope,
+    },
+    /// Whether these two wait until they are done. [`Answer::Code`].
+    InterfaceSetBlocking {
+        /// Blocking or not.
+        blocking: bool,
+    },
+    /// Reads a property. [`Answer::Peer`] for an address; [`Answer::Bytes`] else, with code −1 for null.
+    InterfaceGet {
+        /// Which.
+        what: Property,
+    },
+    /// `set_network`. [`Answer::Code`].
+    InterfaceSetNetwork {
+        /// Own address.
+        ip: Address,
+        /// Mask.
+        netmask: Address,
+        /// Gateway.
+        gateway: Address,
+    },
+    /// `set_dhcp`. [`Answer::Code`].
+    InterfaceSetDhcp {
+        /// On or off.
+        on: bool,
+    },
+    /// `set_mac_address` with any number of bytes. [`Answer::Code`].
+    InterfaceSetMac {
+        /// The bytes.
+        mac: &'a [u8],
+    },
+    /// `set_hostname`. [`Answer::Code`].
+    InterfaceSetHostname {
+        /// The name.
+        name: &'a str,
+    },
+    /// `set_as_default`. [`Answer::Code`] 0.
+    InterfaceSetAsDefault,
+    /// Adds or removes event counter `counter` as an event listener; adding zeroes the counter, unless it is a
+    /// listener already. [`Answer::Code`]. What is left is removed with the scope.
+    InterfaceListener {
+        /// Scope it belongs to.
+        scope: Scope,
+        /// Which counter.
+        counter: u8,
+        /// Add, else remove.
+        add: bool,
+    },
+    /// `attach` of event counter `counter`, which is zeroed; `None` attaches null. [`Answer::Code`]. Removed
+    /// with the scope.
+    InterfaceAttach {
+        /// Scope it belongs to.
+        scope: Scope,
+        /// Which counter.
+        counter: Option<u8>,
+    },
+    /// The record of what the interface has told the agent's own listener. [`Answer::Bytes`]: code is the
+    /// number of events since the record was cleared; data holds the newest of them (at most
+    /// [`RECORDED_EVENTS`]), oldest first, in pieces of [`InterfaceEvent::SIZE`] bytes.
+    InterfaceEvents {
+        /// Clear it too.
+        clear: bool,
+    },
+    /// Waits until the interface's status is one of a set. [`Answer::Code`]: the status, also when the time is
+    /// over; or an error if there is no status.
+    AwaitStatus {
+        /// Scope that waits; ends with it.
+        scope: Scope,
+        /// Bit *n* stands for the status with number *n*.
+        statuses: u8,
+        /// How long, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// Takes the interface down, puts all its settings and its blocking mode back to what they were at
+    /// start-up, removes the listeners the runner has added, and brings it up again. [`Answer::Peer`]: code and
+    /// own address.
+    InterfaceReset {
+        /// How long to wait in all, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// Restarts the board. [`Answer::Code`] 0, then the board is gone and comes back with [`Event::Boot`];
+    /// [`nsapi::Error::UNSUPPORTED`] if it cannot.
+    Restart,
+    /// Sets an option of the stack, not of a socket. [`Answer::Code`].
+    SetStackOption {
+        /// Level.
+        level: i32,
+        /// Option.
+        name: i32,
+        /// Value.
+        value: &'a [u8],
+    },
+    /// Reads an option of the stack with a buffer of `size` bytes (≤ 64). [`Answer::Bytes`].
+    GetStackOption {
+        /// Level.
+        level: i32,
+        /// Option.
+        name: i32,
+        /// Size of the buffer.
+        size: u8,
+    },
+}
+
+/// How many events the agent records.
+pub const RECORDED_EVENTS: usize = 32;
+
+/// A property of the interface that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Property {
+    /// Own address.
+    Address,
+    /// Network mask.
+    Netmask,
+    /// Gateway.
+    Gateway,
+    /// Link-local IPv6 address.
+    LinkLocal,
+    /// Hardware address: its bytes.
+    Mac,
+    /// Host name: text.
+    Hostname,
+    /// Name of the interface: text.
+    Name,
+}
+
+/// One event of the interface, as [`Op::InterfaceEvents`] reports it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceEvent {
+    /// Number of the event (contract §2).
+    pub event: i32,
+    /// Its value.
+    pub value: i32,
+    /// When the agent took note of it: milliseconds of the board's clock, modulo 2³².
+    pub at_ms: u32,
+}
+
+impl InterfaceEvent {
+    /// Bytes of one.
+    pub const SIZE: usize = 12;
+
+    /// Three 32-bit words, little-endian, in the order of the fields.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::SIZE] {
+        let words = [
+            self.event.to_le_bytes(),
+            self.value.to_le_bytes(),
+            self.at_ms.to_le_bytes(),
+        ];
+        let mut bytes = [0; Self::SIZE];
+        for (to, from) in bytes.iter_mut().zip(words.iter().flatten()) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    /// The events in `data`; an incomplete one at the end is left out.
+    pub fn all(data: &[u8]) -> impl Iterator<Item = Self> + '_ {
+        let (events, _) = data.as_chunks::<{ Self::SIZE }>();
+        events
+            .iter()
+            .map(|&[a, b, c, d, e, f, g, h, i, j, k, l]| Self {
+                event: i32::from_le_bytes([a, b, c, d]),
+                value: i32::from_le_bytes([e, f, g, h]),
+                at_ms: u32::from_le_bytes([i, j, k, l]),
+            })
+    }
 }
 
 /// Agent → runner.

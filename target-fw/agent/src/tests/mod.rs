@@ -2,6 +2,8 @@
 
 mod bulk;
 mod calls;
+mod interface;
+mod net;
 mod script;
 mod session;
 

@@ -3,15 +3,21 @@
 
 use core::cell::{Cell, RefCell};
 use core::task::Poll;
+use std::boxed::Box;
 use std::collections::VecDeque;
 
-use nsapi::interface::NetworkInterface;
+use nsapi::interface::{Control, NetworkInterface};
 use nsapi::iut::{LegacyCalls, OpenOn, SocketKind};
 use nsapi::{Call, Callback, Error, Iut, Result, SocketAddress, SocketId, Statement};
 use nsapi_null::Null;
 
+use super::net::Net;
+
 pub(super) struct Script {
     null: Null,
+    /// The interface, and its application side.
+    pub(super) net: &'static Net,
+    control: Control,
     pub(super) now_us: Cell<u64>,
     /// Answers of sends and receives per socket, by its index.
     pub(super) sizes: RefCell<[VecDeque<Result<usize>>; 8]>,
@@ -31,8 +37,11 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn new() -> Self {
+        let net: &'static Net = Box::leak(Box::default());
         Self {
             null: Null::new(|| 0),
+            net,
+            control: Control::new(net),
             now_us: Cell::new(0),
             sizes: RefCell::default(),
             writes: Cell::new(None),
@@ -198,7 +207,24 @@ impl Iut for Script {
     }
 
     fn interface(&self) -> &dyn NetworkInterface {
-        &self.null
+        self.control.driver()
+    }
+
+    fn poll_interface_connect(&self, call: &mut Call) -> Poll<Result<()>> {
+        self.control.poll_connect(call)
+    }
+
+    fn poll_interface_disconnect(&self, call: &mut Call) -> Poll<Result<()>> {
+        self.control.poll_disconnect(call)
+    }
+
+    fn interface_set_blocking(&self, blocking: bool) -> Result<()> {
+        self.control.set_blocking(blocking);
+        Ok(())
+    }
+
+    fn interface_attach(&self, callback: Option<Callback>) -> Result<()> {
+        self.control.attach(callback)
     }
 
     fn legacy(&self) -> Option<&dyn LegacyCalls> {

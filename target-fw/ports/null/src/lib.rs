@@ -150,6 +150,14 @@ impl Iut for Null {
         Ok(value.len())
     }
 
+    fn setstackopt(&self, _: i32, _: i32, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn getstackopt(&self, _: i32, _: i32, value: &mut [u8]) -> Result<usize> {
+        Ok(value.len())
+    }
+
     fn getpeername(&self, _: SocketId) -> Result<SocketAddress> {
         Ok(ANY)
     }
@@ -172,6 +180,18 @@ impl Iut for Null {
 
     fn interface(&self) -> &dyn NetworkInterface {
         self
+    }
+
+    fn interface_set_blocking(&self, _: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn interface_attach(&self, _: Option<Callback>) -> Result<()> {
+        Ok(())
+    }
+
+    fn interface_set_mac_address(&self, _: &[u8]) -> Result<()> {
+        Ok(())
     }
 
     fn legacy(&self) -> Option<&dyn LegacyCalls> {
@@ -208,8 +228,28 @@ impl NetworkInterface for Null {
         Ok(ANY)
     }
 
+    fn get_ipv6_link_local_address(&self) -> Result<SocketAddress> {
+        Ok(ANY)
+    }
+
     fn get_mac_address(&self) -> Option<[u8; 6]> {
         Some([0; 6])
+    }
+
+    fn set_mac_address(&self, _: [u8; 6]) -> Result<()> {
+        Ok(())
+    }
+
+    fn get_hostname(&self, _: &mut [u8]) -> Option<usize> {
+        Some(0)
+    }
+
+    fn set_hostname(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn get_interface_name(&self) -> Option<&str> {
+        Some("")
     }
 
     fn set_network(&self, _: &SocketAddress, _: &SocketAddress, _: &SocketAddress) -> Result<()> {

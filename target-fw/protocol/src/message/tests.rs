@@ -178,6 +178,72 @@ fn ops() -> Vec<Op<'static>> {
             data: &[0, 1, 0xff],
             size: 512
         },
+        Op::InterfaceConnect { scope: 1 },
+        Op::InterfaceDisconnect { scope: 1 },
+        Op::InterfaceSetBlocking { blocking: false },
+        Op::InterfaceGet {
+            what: Property::Address
+        },
+        Op::InterfaceGet {
+            what: Property::Netmask
+        },
+        Op::InterfaceGet {
+            what: Property::Gateway
+        },
+        Op::InterfaceGet {
+            what: Property::LinkLocal
+        },
+        Op::InterfaceGet {
+            what: Property::Mac
+        },
+        Op::InterfaceGet {
+            what: Property::Hostname
+        },
+        Op::InterfaceGet {
+            what: Property::Name
+        },
+        Op::InterfaceSetNetwork {
+            ip: Address::V4([192, 0, 2, 2], 0),
+            netmask: Address::V4([255, 255, 255, 0], 0),
+            gateway: Address::Unset(0)
+        },
+        Op::InterfaceSetDhcp { on: false },
+        Op::InterfaceSetMac {
+            mac: &[2, 0, 0, 0, 1]
+        },
+        Op::InterfaceSetHostname { name: "board" },
+        Op::InterfaceSetAsDefault,
+        Op::InterfaceListener {
+            scope: 1,
+            counter: 5,
+            add: true
+        },
+        Op::InterfaceAttach {
+            scope: 1,
+            counter: Some(5)
+        },
+        Op::InterfaceAttach {
+            scope: 1,
+            counter: None
+        },
+        Op::InterfaceEvents { clear: true },
+        Op::AwaitStatus {
+            scope: 1,
+            statuses: 0b0110,
+            timeout_ms: 1000
+        },
+        Op::InterfaceReset { timeout_ms: 10_000 },
+        Op::Restart,
+        Op::SetStackOption {
+            level: 5000,
+            name: 0,
+            value: &[0xdc, 5, 0, 0]
+        },
+        Op::GetStackOption {
+            level: 5000,
+            name: 0,
+            size: 4
+        },
     ]
 }
 
@@ -500,10 +566,29 @@ fn the_largest_reply_fits() {
     assert!(encode(&Request { id: u16::MAX, op }, &mut frame).is_ok());
 }
 
+#[test]
+fn events_of_the_interface_come_back() {
+    let events = [
+        InterfaceEvent {
+            event: 0,
+            value: 3,
+            at_ms: 4_000_000_000,
+        },
+        InterfaceEvent {
+            event: 0x1006,
+            value: -3002,
+            at_ms: 7,
+        },
+    ];
+    let mut bytes = events.map(InterfaceEvent::to_bytes).concat();
+    bytes.push(9);
+    assert!(InterfaceEvent::all(&bytes).eq(events));
+}
+
 proptest! {
     /// Whatever decodes is understood: written again it means the same.
     #[test]
-    fn what_decodes_encodes_again(mut bytes in prop::collection::vec(prop_oneof![0_u8..45, any::<u8>()], 1..60)) {
+    fn what_decodes_encodes_again(mut bytes in prop::collection::vec(prop_oneof![0_u8..60, any::<u8>()], 1..60)) {
         if let Ok((request, _)) = postcard::take_from_bytes::<Request<'_>>(&bytes) {
             there_and_back(&request, &mut [0; MAX_FRAME]);
         }
