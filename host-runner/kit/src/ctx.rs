@@ -3,6 +3,7 @@
 //! Must not: clean up (the runner of the case does), or judge.
 
 use core::net::SocketAddr;
+use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ use crate::call::Call;
 use crate::counter::Counter;
 use crate::dut::{Identity, Response};
 use crate::expect::Answered;
+use crate::interface::Interface;
 use crate::rig::SocketFactory;
 use crate::socket::{Listener, Socket, Tcp, Udp};
 use crate::steps::Steps;
@@ -48,6 +50,8 @@ pub(crate) struct State {
     pub(crate) findings: Mutex<Findings>,
     pub(crate) counters: Mutex<Vec<u8>>,
     pub(crate) reached: tokio::sync::Mutex<HashMap<(bool, u16), SocketAddr>>,
+    /// The case has changed the interface, which must be put back after it.
+    pub(crate) interface_changed: AtomicBool,
 }
 
 /// What a case says beside its outcome.
@@ -310,6 +314,34 @@ impl Ctx {
                 address: address.into(),
             })
             .await
+    }
+
+    /// The network interface.
+    #[must_use]
+    pub fn interface(&self) -> Interface {
+        Interface::new(&self.state)
+    }
+
+    /// Sets an option of the stack.
+    pub async fn set_stack_option(
+        &self,
+        level: i32,
+        name: i32,
+        value: &[u8],
+    ) -> Result<Answered, Trouble> {
+        let op = Op::SetStackOption { level, name, value };
+        self.state.call(op).await
+    }
+
+    /// Reads an option of the stack into a buffer of `size` bytes.
+    pub async fn get_stack_option(
+        &self,
+        level: i32,
+        name: i32,
+        size: u8,
+    ) -> Result<Answered, Trouble> {
+        let op = Op::GetStackOption { level, name, size };
+        self.state.call(op).await
     }
 
     /// The interface's status as a number (contract §2).

@@ -7,6 +7,7 @@ use core::panic::Location;
 use core::time::Duration;
 use std::sync::Arc;
 
+use nsapi::interface::Status;
 use nsapi::{Error, SocketAddress};
 use nsapi_protocol::BulkReport;
 
@@ -60,6 +61,13 @@ pub struct Counts(pub u32);
 #[derive(Clone, Copy, Debug)]
 pub struct Moved(pub u32);
 
+/// This status of the interface.
+#[derive(Clone, Copy, Debug)]
+pub struct StatusIs(pub Status);
+/// A null pointer in place of a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Null;
+
 #[derive(Clone, Debug)]
 enum Matcher {
     Done,
@@ -71,6 +79,8 @@ enum Matcher {
     Peer(SocketAddress),
     Counts(u32),
     Moved(u32),
+    StatusIs(Status),
+    Null,
 }
 
 #[derive(Clone, Debug)]
@@ -109,6 +119,8 @@ expectations! {
     Peer, it => Matcher::Peer(it.0);
     Counts, it => Matcher::Counts(it.0);
     Moved, it => Matcher::Moved(it.0);
+    StatusIs, it => Matcher::StatusIs(it.0);
+    Null, _null => Matcher::Null;
 }
 
 impl Matches for Expect {}
@@ -175,6 +187,8 @@ impl Matcher {
                 code == 0 && peer(returned).is_some_and(|peer| same_address(peer, *expected))
             }
             Self::Counts(least) => u32::try_from(code).is_ok_and(|count| count >= *least),
+            Self::StatusIs(status) => code == i32::from(*status as u8),
+            Self::Null => code == text::NULL,
             Self::Moved(total) => bulk(returned).is_some_and(|report| {
                 report.bytes == *total && report.mismatch_at.is_none() && !report.oversize
             }),
@@ -192,6 +206,8 @@ impl Matcher {
             Self::Bytes(expected) => text::bytes(expected),
             Self::Peer(address) => format!("OK, peer {}", text::address(*address)),
             Self::Counts(least) => format!("a count of at least {least}"),
+            Self::StatusIs(status) => text::status(i32::from(*status as u8)),
+            Self::Null => "null".into(),
             Self::Moved(total) => format!("all {total} bytes, every one right"),
         }
     }

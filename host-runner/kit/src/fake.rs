@@ -1,6 +1,7 @@
 //! For tests: an agent that follows a script, a link that mangles what passes, and a lan on loopback.
 
 use core::net::{Ipv4Addr, SocketAddr};
+use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
@@ -217,6 +218,11 @@ impl SocketFactory for Loopback {
 /// A context over a fake agent that answers as usual.
 pub(crate) async fn context() -> Ctx {
     let (dut, identity) = greeted(agent(usual)).await.expect("the fake agent greets");
+    context_with(dut, identity)
+}
+
+/// A context over an agent that has been greeted.
+pub(crate) fn context_with(dut: Dut, identity: Arc<Identity>) -> Ctx {
     Ctx {
         state: Arc::new(State {
             dut,
@@ -233,6 +239,7 @@ pub(crate) async fn context() -> Ctx {
             findings: std::sync::Mutex::new(Findings::default()),
             counters: std::sync::Mutex::default(),
             reached: tokio::sync::Mutex::new(HashMap::new()),
+            interface_changed: AtomicBool::new(false),
         }),
     }
 }

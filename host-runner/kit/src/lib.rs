@@ -15,6 +15,7 @@ pub mod expect;
 #[cfg(test)]
 mod fake;
 pub mod fixtures;
+pub mod interface;
 pub mod outcome;
 pub mod rig;
 pub mod run;
@@ -29,9 +30,12 @@ pub use counter::Counter;
 pub use ctx::Ctx;
 pub use dut::{Dut, Identity, claims, provides};
 pub use expect::{
-    Answered, Bytes, Counts, Done, Expect, Fails, FailsSomehow, Matches, Size, SizeUpTo,
+    Answered, Bytes, Counts, Done, Expect, Fails, FailsSomehow, Matches, Null, Size, SizeUpTo,
+    StatusIs,
 };
 pub use hil_kit_macros::case;
+pub use interface::{Events, Interface};
+pub use nsapi::interface::Status;
 pub use nsapi::{Capability, Error, IpAddress, Limits, Protocol, SocketAddress, option};
 pub use outcome::{Observation, Outcome, Stop, Trouble, Violation};
 pub use run::{CaseRig, run_case};

@@ -2,7 +2,7 @@
 //!
 //! Must not: select cases, or turn an observation into a verdict.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::ctx::{Findings, State};
 use crate::dut::Identity;
+use crate::interface::Interface;
 use crate::rig::SocketFactory;
 use crate::steps::Steps;
 use crate::{Case, Ctx, Dut, Observation, Outcome, Stop, Trouble};
@@ -23,6 +24,8 @@ mod tests;
 const GRACE: Duration = Duration::from_secs(6);
 /// How long ending the scope may take, on the reference: a port may linger in every close.
 const END_OF_SCOPE: Duration = Duration::from_secs(10);
+/// How long the interface may take to come up with its defaults after a case that changed it, on the reference.
+const INTERFACE_UP: Duration = Duration::from_secs(20);
 /// How long fixtures have to let go.
 const END_OF_FIXTURES: Duration = Duration::from_secs(1);
 /// Beat of the runner's own jitter probe.
@@ -75,6 +78,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
         findings: Mutex::new(Findings::default()),
         counters: Mutex::default(),
         reached: tokio::sync::Mutex::new(HashMap::new()),
+        interface_changed: AtomicBool::new(false),
     });
     let probe = JitterProbe::start();
     let _end = EndOfTasks(Arc::clone(&state));
@@ -99,8 +103,13 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     let elapsed = state.steps.elapsed();
     task.0.abort();
 
-    let (left, board_jitter, aftermath) = end_scope(rig, &mut outcome).await;
+    let (left, board_jitter, mut aftermath) = end_scope(rig, &mut outcome).await;
     end_fixtures(&state).await;
+    if state.interface_changed.load(Ordering::Relaxed) && aftermath.is_none() && !lost(&outcome) {
+        // The verdict stands; but the next case needs the interface as it was.
+        let limit = INTERFACE_UP.mul_f64(rig.deadline_scale);
+        aftermath = Interface::restore(&state, limit).await.err();
+    }
     for counter in state
         .counters
         .lock()
@@ -133,18 +142,22 @@ fn requirement(case: &Case) -> &'static str {
         .unwrap_or("unnamed")
 }
 
+/// Whether the board is gone, as far as the case could tell.
+fn lost(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Err(Stop::Trouble(
+            Trouble::Silent { .. } | Trouble::Rebooted { .. } | Trouble::LinkLost(_)
+        ))
+    )
+}
+
 /// What was left open, the board's own jitter, and what went wrong unless the outcome says so already.
 async fn end_scope(
     rig: &CaseRig,
     outcome: &mut Outcome,
 ) -> ((u16, u16), Duration, Option<Trouble>) {
-    let lost = matches!(
-        outcome,
-        Err(Stop::Trouble(
-            Trouble::Silent { .. } | Trouble::Rebooted { .. } | Trouble::LinkLost(_)
-        ))
-    );
-    if lost {
+    if lost(outcome) {
         return ((0, 0), Duration::ZERO, None);
     }
     match rig

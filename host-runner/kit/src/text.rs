@@ -6,10 +6,13 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use nsapi::{IpAddress, SocketAddress, strerror};
-use nsapi_protocol::message::Handle;
+use nsapi_protocol::message::{Handle, Property};
 use nsapi_protocol::{Address, BulkReport, Event, Op, Payload};
 
 use crate::dut::Returned;
+
+/// Code of a null pointer in place of bytes.
+pub(crate) const NULL: i32 = -1;
 
 /// Bytes shown of a longer buffer.
 const SHOWN: usize = 24;
@@ -22,6 +25,18 @@ pub fn code(code: i32) -> String {
         Some(name) => format!("{name} ({code})"),
         None if code < 0 => format!("unknown code {code}"),
         None => code.to_string(),
+    }
+}
+
+/// A status of the interface by its name, an error by its own.
+#[must_use]
+pub fn status(status: i32) -> String {
+    match status {
+        0 => "LOCAL_UP".into(),
+        1 => "GLOBAL_UP".into(),
+        2 => "DISCONNECTED".into(),
+        3 => "CONNECTING".into(),
+        other => code(other),
     }
 }
 
@@ -223,9 +238,6 @@ pub fn op(op: &Op<'_>, name: impl Fn(Handle) -> String) -> String {
         Op::ControlData { handle } => format!("sendto_control on {}", name(*handle)),
         Op::ParseAddress { text } => format!("set_ip_address({text:?})"),
         Op::FormatAddress { address } => format!("get_ip_address of {}", at(address)),
-        Op::InterfaceUp { timeout_ms } => format!("interface connect within {timeout_ms} ms"),
-        Op::InterfaceStatus => "interface status".into(),
-        Op::InterfaceAddress => "interface address".into(),
         Op::LegacyBind { handle, host, port } => {
             format!("bind {} to text {host:?}:{port}", name(*handle))
         }
@@ -247,7 +259,100 @@ pub fn op(op: &Op<'_>, name: impl Fn(Handle) -> String) -> String {
         Op::LegacyAccept { server, into } => {
             format!("accept on {} into {}", name(*server), name(*into))
         }
+        Op::SetStackOption { level, name, value } => {
+            format!("setstackopt({level}, {name}, {})", bytes(value))
+        }
+        Op::GetStackOption { level, name, size } => {
+            format!("getstackopt({level}, {name}, size {size})")
+        }
+        Op::Restart => "restart".into(),
+        Op::InterfaceUp { .. }
+        | Op::InterfaceStatus
+        | Op::InterfaceAddress
+        | Op::InterfaceConnect { .. }
+        | Op::InterfaceDisconnect { .. }
+        | Op::InterfaceSetBlocking { .. }
+        | Op::InterfaceGet { .. }
+        | Op::InterfaceSetNetwork { .. }
+        | Op::InterfaceSetDhcp { .. }
+        | Op::InterfaceSetMac { .. }
+        | Op::InterfaceSetHostname { .. }
+        | Op::InterfaceSetAsDefault
+        | Op::InterfaceListener { .. }
+        | Op::InterfaceAttach { .. }
+        | Op::InterfaceEvents { .. }
+        | Op::AwaitStatus { .. }
+        | Op::InterfaceReset { .. } => interface(op),
         Op::Load { data, size } => format!("load: {} bytes there, {size} back", data.len()),
+    }
+}
+
+/// A request to the interface as a call.
+fn interface(op: &Op<'_>) -> String {
+    let call = match op {
+        Op::InterfaceUp { timeout_ms } => format!("up within {timeout_ms} ms"),
+        Op::InterfaceStatus => "get_connection_status".into(),
+        Op::InterfaceAddress => "get_ip_address".into(),
+        Op::InterfaceConnect { .. } => "connect".into(),
+        Op::InterfaceDisconnect { .. } => "disconnect".into(),
+        Op::InterfaceSetBlocking { blocking } => format!("set_blocking({blocking})"),
+        Op::InterfaceGet { what } => match what {
+            Property::Address => "get_ip_address",
+            Property::Netmask => "get_netmask",
+            Property::Gateway => "get_gateway",
+            Property::LinkLocal => "get_ipv6_link_local_address",
+            Property::Mac => "get_mac_address",
+            Property::Hostname => "get_hostname",
+            Property::Name => "get_interface_name",
+        }
+        .into(),
+        Op::InterfaceSetNetwork {
+            ip: own,
+            netmask,
+            gateway,
+        } => {
+            format!("set_network({}, {}, {})", ip(own), ip(netmask), ip(gateway))
+        }
+        Op::InterfaceSetDhcp { on } => format!("set_dhcp({on})"),
+        Op::InterfaceSetMac { mac } => format!("set_mac_address({})", bytes(mac)),
+        Op::InterfaceSetHostname { name } => format!("set_hostname({name:?})"),
+        Op::InterfaceSetAsDefault => "set_as_default".into(),
+        Op::InterfaceListener {
+            counter, add: true, ..
+        } => format!("add_event_listener(counter {counter})"),
+        Op::InterfaceListener {
+            counter,
+            add: false,
+            ..
+        } => format!("remove_event_listener(counter {counter})"),
+        Op::InterfaceAttach {
+            counter: Some(counter),
+            ..
+        } => format!("attach(counter {counter})"),
+        Op::InterfaceAttach { counter: None, .. } => "attach(null)".into(),
+        Op::InterfaceEvents { clear: false } => "events so far".into(),
+        Op::InterfaceEvents { clear: true } => "events so far, and forget them".into(),
+        Op::AwaitStatus {
+            statuses,
+            timeout_ms,
+            ..
+        } => {
+            let names = (0..4).filter(|n| statuses & (1 << n) != 0).map(status);
+            let names: Vec<String> = names.collect();
+            format!("wait up to {timeout_ms} ms for {}", names.join(" or "))
+        }
+        Op::InterfaceReset { timeout_ms } => format!("reset within {timeout_ms} ms"),
+        other => format!("{other:?}"),
+    };
+    format!("{call} on the interface")
+}
+
+/// An address of the link without its port.
+fn ip(address: &Address) -> String {
+    match address {
+        Address::Unset(_) => "*".into(),
+        Address::V4(ip, _) => core::net::Ipv4Addr::from(*ip).to_string(),
+        Address::V6(ip, _) => core::net::Ipv6Addr::from(*ip).to_string(),
     }
 }
 
@@ -312,12 +417,11 @@ pub fn returned(returned: &Returned) -> String {
 /// A receive: the code, and the bytes if there are any.
 #[must_use]
 pub fn received(answer: i32, data: &[u8]) -> String {
-    if answer <= 0 {
-        return if answer == 0 {
-            "0".into()
-        } else {
-            code(answer)
-        };
+    match answer {
+        0 => return "0".into(),
+        NULL => return "null".into(),
+        ..0 => return code(answer),
+        1.. => {}
     }
     if usize::try_from(answer) == Ok(data.len()) {
         bytes(data)
@@ -337,7 +441,7 @@ pub fn event(event: &Event<'_>) -> String {
             )
         }
         Event::Working { id } => format!("#{id} is still in flight"),
-        Event::Status(status) => format!("interface status {status}"),
+        Event::Status(number) => format!("interface status {}", status((*number).into())),
         Event::Log(line) => format!("log: {line}"),
     }
 }
