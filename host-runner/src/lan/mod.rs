@@ -5,6 +5,7 @@
 mod loopback;
 mod ports;
 mod user;
+pub mod wire;
 
 use core::fmt;
 use core::str::FromStr;

@@ -1,0 +1,266 @@
+//! The relay's thread: reads frames from both ends, has their fate decided, sends what has to be sent.
+//!
+//! ```text
+//!   read ──► lock { put; let go what is due; take the queues } ──► send ──► write down ──► poll ──┐
+//!    ▲                                                                                           │
+//!    └───────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Must not: hold the lock over a system call.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use hil_kit::wire::{End, Origin};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
+
+use super::batch::{Batch, Beside, tell_what_is_beside};
+use super::recorder::Recorder;
+use super::state::State;
+use super::{Shared, size};
+
+/// How long to wait when the system has no memory for a frame: it does not say when it has some again.
+const NO_BUFFERS: Duration = Duration::from_millis(1);
+/// An Ethernet frame with a tag; longer ones from the host are segments that hardware was to cut.
+const LONGEST: usize = 14 + 4 + 1500;
+
+/// One end as the thread sees it.
+struct Port {
+    end: End,
+    socket: Option<OwnedFd>,
+    sending: VecDeque<Arc<[u8]>>,
+    /// The socket takes no more right now.
+    full: bool,
+    /// There is something to be read.
+    ready: bool,
+}
+
+/// Relays until told to stop.
+pub(super) fn run(shared: &Shared, host: OwnedFd, mut recorder: Recorder) {
+    tell_what_is_beside(host.as_fd());
+    let mut ports = [
+        Port::new(End::Board, None),
+        Port::new(End::Host, Some(host)),
+    ];
+    let mut batch = Batch::new();
+    let mut read: Vec<(Origin, Arc<[u8]>, Beside)> = Vec::new();
+    loop {
+        let mut troubles: Vec<&'static str> = Vec::new();
+        for port in &mut ports {
+            port.read(&mut batch, &mut read, &mut troubles);
+        }
+
+        let now = Instant::now();
+        let (tape, due) = {
+            let mut state = shared.lock();
+            if state.stop {
+                let _ = recorder.write(state.take_tape());
+                break;
+            }
+            if let Some(board) = state.take_exchange() {
+                // Frames that were read from the old one a moment ago were sent before it went.
+                ports[0] = Port::new(End::Board, board);
+            }
+            if ports[0].socket.is_none() {
+                state.board_is_gone();
+            }
+            for (origin, bytes, beside) in read.drain(..) {
+                complain(&mut state, origin, &bytes, beside);
+                state.put(origin, bytes, now);
+            }
+            for what in troubles.drain(..) {
+                state.trouble(what);
+            }
+            state.let_go(now);
+            for port in &mut ports {
+                state.left(port.end, port.sending.iter().map(|it| size(it)).sum());
+                state.take_queue(port.end, &mut port.sending);
+            }
+            (state.take_tape(), state.next_due())
+        };
+
+        let mut retry = false;
+        for port in &mut ports {
+            retry |= port.send(&mut troubles);
+        }
+        if recorder.write(tape).is_err() {
+            troubles.push("the recording cannot be written; it ends");
+        }
+        for what in troubles {
+            shared.lock().trouble(what);
+        }
+        wait(shared, &mut ports, due, retry);
+    }
+    let _ = recorder.flush();
+}
+
+/// Frames that show a mistake in the rig.
+fn complain(state: &mut State, origin: Origin, bytes: &[u8], beside: Beside) {
+    if beside.unfinished_checksum {
+        state.trouble("a frame of the host has an unfinished checksum: an offload is on");
+    }
+    if origin == Origin::Sent(End::Host) && bytes.len() > LONGEST {
+        state.trouble("a frame of the host is longer than the MTU: an offload is on");
+    }
+}
+
+/// Waits until there is something to do.
+fn wait(shared: &Shared, ports: &mut [Port; 2], due: Option<Instant>, retry: bool) {
+    let now = Instant::now();
+    let until_due = due.map(|due| due.saturating_duration_since(now));
+    let patience = match (until_due, retry) {
+        (Some(due), true) => Some(due.min(NO_BUFFERS)),
+        (Some(due), false) => Some(due),
+        (None, true) => Some(NO_BUFFERS),
+        (None, false) => None,
+    };
+    let patience = patience.and_then(|it| Timespec::try_from(it).ok());
+    let mut which = [false; 2];
+    {
+        let mut polled = Vec::with_capacity(3);
+        polled.push(PollFd::new(&shared.wake, PollFlags::IN));
+        for (port, which) in ports.iter().zip(&mut which) {
+            if let Some(socket) = &port.socket {
+                let flags = match port.full {
+                    true => PollFlags::IN | PollFlags::OUT,
+                    false => PollFlags::IN,
+                };
+                polled.push(PollFd::new(socket, flags));
+                *which = true;
+            }
+        }
+        if poll(&mut polled, patience.as_ref()).is_err() {
+            // Interrupted: what is ready will be seen next time.
+            return;
+        }
+        let mut events = polled.iter().map(PollFd::revents);
+        if events.next().is_some_and(|it| !it.is_empty()) {
+            shared.woken();
+        }
+        let events: Vec<PollFlags> = events.collect();
+        let mut events = events.into_iter();
+        for (port, which) in ports.iter_mut().zip(which) {
+            let events = match which {
+                true => events.next().unwrap_or(PollFlags::empty()),
+                false => continue,
+            };
+            port.full &= !events.contains(PollFlags::OUT);
+            port.ready = events
+                .intersects(PollFlags::IN | PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
+        }
+    }
+}
+
+impl Port {
+    const fn new(end: End, socket: Option<OwnedFd>) -> Self {
+        Self {
+            end,
+            socket,
+            sending: VecDeque::new(),
+            full: false,
+            ready: false,
+        }
+    }
+
+    fn read(
+        &mut self,
+        batch: &mut Batch,
+        into: &mut Vec<(Origin, Arc<[u8]>, Beside)>,
+        troubles: &mut Vec<&'static str>,
+    ) {
+        if !core::mem::take(&mut self.ready) {
+            return;
+        }
+        let Some(socket) = &self.socket else {
+            return;
+        };
+        let before = into.len();
+        let origin = Origin::Sent(self.end);
+        let read = batch.read(socket.as_fd(), |bytes, beside| {
+            into.push((origin, bytes, beside));
+        });
+        match read {
+            // Said to be ready, and nothing there: the other side has closed it.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.close_if_dead(troubles),
+            Err(error) => self.failed(&error, troubles),
+            // A closed socket reads as endless nothing.
+            Ok(_) if into[before..].iter().all(|(_, bytes, _)| bytes.is_empty()) => {
+                into.truncate(before);
+                troubles.push("an empty frame was ignored");
+                self.close_if_dead(troubles);
+            }
+            Ok(_) => {}
+        }
+    }
+
+    /// Does with the socket what an error of it demands.
+    fn failed(&mut self, error: &io::Error, troubles: &mut Vec<&'static str>) {
+        let errno = Errno::from_io_error(error);
+        match errno {
+            // The interface is down, or the other side is gone for the moment: reading has taken note of it.
+            Some(Errno::NETDOWN | Errno::CONNREFUSED | Errno::CONNRESET | Errno::INTR) => {
+                self.close_if_dead(troubles);
+            }
+            _ => self.close(troubles),
+        }
+    }
+
+    /// Closes a socket that would be reported as ready for ever.
+    fn close_if_dead(&mut self, troubles: &mut Vec<&'static str>) {
+        let Some(socket) = &self.socket else {
+            return;
+        };
+        let mut polled = [PollFd::new(socket, PollFlags::IN)];
+        let at_once = Timespec::default();
+        let dead = PollFlags::HUP | PollFlags::NVAL;
+        if poll(&mut polled, Some(&at_once)).is_ok() && polled[0].revents().intersects(dead) {
+            self.close(troubles);
+        }
+    }
+
+    fn close(&mut self, troubles: &mut Vec<&'static str>) {
+        self.socket = None;
+        self.sending.clear();
+        troubles.push(match self.end {
+            End::Board => "the board's socket was closed by the board",
+            End::Host => "the host's end of the cable is gone",
+        });
+    }
+
+    /// Sends what can be sent. `true` if it should be tried again soon.
+    fn send(&mut self, troubles: &mut Vec<&'static str>) -> bool {
+        let Some(socket) = &self.socket else {
+            self.sending.clear();
+            return false;
+        };
+        while !self.full {
+            let Some(bytes) = self.sending.front() else {
+                break;
+            };
+            match send_one(socket.as_fd(), bytes) {
+                Ok(()) => {}
+                Err(Errno::AGAIN) => {
+                    self.full = true;
+                    break;
+                }
+                Err(Errno::NOBUFS | Errno::NOMEM) => return true,
+                Err(Errno::INTR) => continue,
+                Err(Errno::MSGSIZE) => troubles.push("a frame was dropped: too long for its end"),
+                Err(Errno::INVAL) => troubles.push("a frame was dropped: shorter than its header"),
+                Err(_) => troubles.push("a frame was dropped: its end refuses it"),
+            }
+            self.sending.pop_front();
+        }
+        false
+    }
+}
+
+fn send_one(socket: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
+    send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).map(drop)
+}
