@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use nsapi::Iut;
 use nsapi_agent::{Agent, Counters, Identity, Memory};
 
+pub use args::OwnAddress;
 pub use clock::now_us;
 
 use link::Listener;
@@ -48,6 +49,12 @@ impl Work for Idle {
     fn work(&self) -> Option<u64> {
         None
     }
+}
+
+/// Which own address the command line asks for; explains and ends the process if the command line is wrong.
+#[must_use]
+pub fn own_address(package: &'static str) -> OwnAddress {
+    args::parse(package).address
 }
 
 /// Runs the board `name` with `iut` until its runner goes. `package` is the crate of the board.
