@@ -19,6 +19,8 @@ pub use rule::{Action, Applied, Flow, Impairment, Pattern, Rewrite, Rule, RuleId
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::io;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
 use tokio::sync::mpsc;
 
@@ -117,6 +119,21 @@ pub trait Cable: Send + Sync {
     /// All frames since [`Self::begin_case`], with what became of them. Bounded: a case that moves more than a few
     /// ten megabytes loses the oldest, and `true` says so.
     fn frames(&self) -> (Vec<Frame>, bool);
+
+    /// The wall clock at which frames' times are 0.
+    fn began(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    /// The file that gets every frame, if there is one.
+    fn recording(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// What went wrong with the cable itself since this was asked last, in words. Says nothing about the IUT.
+    fn troubles(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Makes the host's kernel forget what it learnt about neighbours.
     fn flush_neighbours(&self) -> io::Result<()>;
