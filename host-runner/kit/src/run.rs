@@ -82,7 +82,11 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
         counters: Mutex::default(),
         reached: tokio::sync::Mutex::new(HashMap::new()),
         interface_changed: AtomicBool::new(false),
+        wire: std::sync::OnceLock::new(),
     });
+    if let Some(services) = state.lan.services() {
+        services.reset();
+    }
     let probe = JitterProbe::start();
     let _end = EndOfTasks(Arc::clone(&state));
 
@@ -110,6 +114,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     let elapsed = state.steps.elapsed();
     task.0.abort();
 
+    end_wire(&state).await;
     let (left, board_jitter, mut aftermath) = end_scope(rig, &mut outcome).await;
     end_fixtures(&state).await;
     if state.interface_changed.load(Ordering::Relaxed) && aftermath.is_none() && !lost(&outcome) {
@@ -204,6 +209,16 @@ async fn end_scope(
             }
             ((0, 0), Duration::ZERO, aftermath)
         }
+    }
+}
+
+/// The cable is as it was, and services serve as usual, before sockets are closed over it.
+async fn end_wire(state: &State) {
+    if let (Some(shared), Some(cable)) = (state.wire.get(), state.lan.cable()) {
+        shared.end(&*cable).await;
+    }
+    if let Some(services) = state.lan.services() {
+        services.reset();
     }
 }
 
