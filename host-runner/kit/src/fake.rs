@@ -275,11 +275,15 @@ pub(crate) async fn context() -> Ctx {
 /// The same on another lan.
 pub(crate) async fn context_on(lan: Arc<dyn SocketFactory>) -> Ctx {
     let (dut, identity) = greeted(agent(usual)).await.expect("the fake agent greets");
-    context_with(dut, identity)
+    context_of(dut, identity, lan)
 }
 
 /// A context over an agent that has been greeted.
 pub(crate) fn context_with(dut: Dut, identity: Arc<Identity>) -> Ctx {
+    context_of(dut, identity, Arc::new(Loopback))
+}
+
+fn context_of(dut: Dut, identity: Arc<Identity>, lan: Arc<dyn SocketFactory>) -> Ctx {
     Ctx {
         state: Arc::new(State {
             dut,
