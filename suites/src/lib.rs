@@ -12,7 +12,6 @@ mod foreign;
 mod legacy;
 mod nonblocking;
 mod options;
-mod resilience;
 mod server;
 mod tcp;
 mod udp;

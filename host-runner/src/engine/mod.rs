@@ -10,7 +10,6 @@
 //! reporter.
 
 mod attempt;
-mod capture;
 pub mod deviations;
 mod emitter;
 mod finished;

@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use hil_kit::rig::BoxFuture;
-use hil_kit::wire::Impairment;
 use hil_kit::{Case, Observation};
 
 use crate::event::Identity;
@@ -53,8 +52,7 @@ pub trait Session: Send {
     /// What went over the link since the case began (the end of it, if it is long).
     fn transcript(&mut self) -> Vec<String>;
 
-    /// Files with more, relative to the directory of the run. Writes those that are only there for a case that
-    /// somebody has to look at: the frames of the case that ran last.
+    /// Files with more, relative to the directory of the run.
     fn evidence(&self) -> Vec<String>;
 
     /// Stops the board in order and frees its lock. Dropping a session instead ends it at once.
@@ -81,8 +79,6 @@ pub struct RunOne {
     pub seed: u64,
     /// Factor on its deadlines.
     pub deadline_scale: f64,
-    /// What the cable does to every frame.
-    pub impairment: Option<Impairment>,
 }
 
 /// How a board went away.

@@ -1,7 +1,5 @@
 //! Socket options: which there are, what they take, and what they do.
 
-mod device;
 mod keepalive;
 mod matrix;
 mod multicast;
-mod stack;

@@ -1,6 +1,6 @@
 //! One TCP socket (contract §6).
 
-use std::net::SocketAddr;
+use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
@@ -8,15 +8,15 @@ use nsapi::{Error, Result, SocketAddress, StackHandle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvFlags, SendFlags, Shutdown, SocketType, acceptfrom_with, bind, connect, getpeername,
-    getsockname, listen, recv, send, shutdown, sockopt,
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, acceptfrom_with, bind,
+    connect, getpeername, getsockname, listen, recv, send, shutdown, socket_with, sockopt,
 };
 
+use crate::CONNECT_TIMEOUT;
+use crate::address::{Reach, peer};
 use crate::epoll::{Epoll, Interest, Token};
-use crate::errno::{error, peer};
-use crate::host::Host;
+use crate::errno::error;
 use crate::options::Options;
-use crate::{CONNECT_TIMEOUT, FLAGS, new_socket};
 
 /// Send buffer asked for, in bytes; the kernel doubles it for its own needs.
 const SEND_BUFFER: usize = 16 * 1024;
@@ -45,15 +45,15 @@ pub(crate) struct Tcp {
     fd: OwnedFd,
     phase: Phase,
     /// Where it was bound on request.
-    local: Option<SocketAddr>,
+    local: Option<SocketAddrV4>,
     /// The connection was reset; only what arrived before can still be read.
     broken: bool,
 }
 
 impl Tcp {
-    pub(crate) fn open(host: &Host, options: &Options) -> Result<Self> {
+    pub(crate) fn open(options: &Options) -> Result<Self> {
         Ok(Self {
-            fd: new_fd(host, options)?,
+            fd: new_fd(options)?,
             phase: Phase::Idle,
             local: None,
             broken: false,
@@ -75,13 +75,13 @@ impl Tcp {
         }
     }
 
-    pub(crate) fn bind(&mut self, address: SocketAddr) -> Result<()> {
+    pub(crate) fn bind(&mut self, address: SocketAddrV4) -> Result<()> {
         if self.phase != Phase::Idle || self.local.is_some() {
             return Err(Error::PARAMETER);
         }
         bind(&self.fd, &address).map_err(error)?;
         let chosen = getsockname(&self.fd).map_err(error)?;
-        self.local = Some(SocketAddr::try_from(chosen).unwrap_or(address));
+        self.local = Some(SocketAddrV4::try_from(chosen).unwrap_or(address));
         Ok(())
     }
 
@@ -134,12 +134,12 @@ impl Tcp {
     pub(crate) fn connect(
         &mut self,
         address: &SocketAddress,
-        host: &Host,
+        reach: &Reach,
         options: &Options,
         epoll: &Epoll,
         handle: StackHandle,
     ) -> Result<()> {
-        self.settle(host, options);
+        self.settle(options);
         match self.phase {
             Phase::Listening => Err(Error::IS_CONNECTED),
             Phase::Connecting { .. } => Err(Error::ALREADY),
@@ -150,15 +150,14 @@ impl Tcp {
                 Err(Error::NO_CONNECTION)
             }
             Phase::Idle | Phase::Refused { told: true } => {
-                self.begin(host, host.remote(address)?, options, epoll, handle)
+                self.begin(reach.remote(address)?, options, epoll, handle)
             }
         }
     }
 
     fn begin(
         &mut self,
-        host: &Host,
-        to: SocketAddr,
+        to: SocketAddrV4,
         options: &Options,
         epoll: &Epoll,
         handle: StackHandle,
@@ -171,7 +170,7 @@ impl Tcp {
                 };
             }
             Err(errno) => {
-                self.refuse(host, options);
+                self.refuse(options);
                 self.phase = Phase::Refused { told: true };
                 return Err(error(errno));
             }
@@ -186,21 +185,21 @@ impl Tcp {
     }
 
     /// Finds out what has become of an attempt.
-    pub(crate) fn settle(&mut self, host: &Host, options: &Options) {
+    pub(crate) fn settle(&mut self, options: &Options) {
         let Phase::Connecting { .. } = self.phase else {
             return;
         };
         match sockopt::socket_error(&self.fd) {
             Ok(Ok(())) if self.has_peer() => self.phase = Phase::Connected,
             Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => self.refuse(host, options),
+            Ok(Err(_)) | Err(_) => self.refuse(options),
         }
     }
 
     /// The attempt has failed. The kernel's socket is of no use after that, so a new one takes its place.
-    pub(crate) fn refuse(&mut self, host: &Host, options: &Options) {
+    pub(crate) fn refuse(&mut self, options: &Options) {
         self.phase = Phase::Refused { told: false };
-        if let Ok(fd) = new_fd(host, options) {
+        if let Ok(fd) = new_fd(options) {
             self.fd = fd;
             if let Some(local) = self.local {
                 // Fails only if somebody else took the port meanwhile.
@@ -272,8 +271,10 @@ impl Tcp {
     }
 }
 
-fn new_fd(host: &Host, options: &Options) -> Result<OwnedFd> {
-    let fd = new_socket(host, SocketType::STREAM)?;
+const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+
+fn new_fd(options: &Options) -> Result<OwnedFd> {
+    let fd = socket_with(AddressFamily::INET, SocketType::STREAM, FLAGS, None).map_err(error)?;
     let set_up = || {
         sockopt::set_socket_reuseaddr(&fd, true)?;
         sockopt::set_socket_send_buffer_size(&fd, SEND_BUFFER)?;
@@ -281,6 +282,6 @@ fn new_fd(host: &Host, options: &Options) -> Result<OwnedFd> {
         sockopt::set_tcp_nodelay(&fd, true)
     };
     set_up().map_err(error)?;
-    options.apply(&fd, host, true)?;
+    options.apply(&fd, true)?;
     Ok(fd)
 }

@@ -36,7 +36,6 @@ mod arp;
 mod config;
 mod core;
 mod events;
-mod guard;
 mod interface;
 mod listener;
 mod options;

@@ -9,7 +9,6 @@ mod cycles;
 mod datagrams;
 mod dhcp;
 mod events;
-mod guard;
 mod interface;
 mod ipv6;
 mod listeners;

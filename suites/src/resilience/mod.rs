@@ -1,3 +1,0 @@
-//! What a stack must come through: awkward sizes, a bad cable, an attack.
-
-mod sizes;
