@@ -12,6 +12,7 @@ mod foreign;
 mod legacy;
 mod nonblocking;
 mod options;
+mod resilience;
 mod server;
 mod tcp;
 mod udp;

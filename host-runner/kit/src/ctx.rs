@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use nsapi::{Limits, Protocol, SocketAddress};
@@ -52,6 +52,7 @@ pub(crate) struct State {
     pub(crate) reached: tokio::sync::Mutex<HashMap<(bool, u16), SocketAddr>>,
     /// The case has changed the interface, which must be put back after it.
     pub(crate) interface_changed: AtomicBool,
+    pub(crate) wire: OnceLock<Arc<crate::wire::Shared>>,
 }
 
 /// What a case says beside its outcome.

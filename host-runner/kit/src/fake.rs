@@ -20,6 +20,8 @@ use crate::ctx::{Ctx, Findings, State};
 use crate::dut::{Dut, Expected, GreetError, Identity};
 use crate::rig::{BoxFuture, HostAddress, LanProperties, SocketFactory};
 use crate::steps::Steps;
+use crate::wire::fake::FakeCable;
+use crate::wire::{Cable, Services};
 
 /// What the fake agent does with a request.
 pub(crate) enum Does {
@@ -215,19 +217,78 @@ impl SocketFactory for Loopback {
     }
 }
 
+/// A lan with a cable in memory and its services; sockets are on loopback.
+pub(crate) struct Wired {
+    cable: Arc<FakeCable>,
+    services: Arc<Services>,
+}
+
+pub(crate) fn wired(cable: &Arc<FakeCable>, services: &Arc<Services>) -> Wired {
+    Wired {
+        cable: Arc::clone(cable),
+        services: Arc::clone(services),
+    }
+}
+
+impl SocketFactory for Wired {
+    fn name(&self) -> &'static str {
+        "wired"
+    }
+
+    fn properties(&self) -> LanProperties {
+        LanProperties {
+            cable: true,
+            ..Loopback.properties()
+        }
+    }
+
+    fn cable(&self) -> Option<Arc<dyn Cable>> {
+        Some(self.cable.clone())
+    }
+
+    fn services(&self) -> Option<Arc<Services>> {
+        Some(Arc::clone(&self.services))
+    }
+
+    fn bind_address(&self, which: HostAddress) -> SocketAddr {
+        Loopback.bind_address(which)
+    }
+
+    fn seen_by_iut(&self, host: SocketAddr) -> SocketAddr {
+        host
+    }
+
+    fn reach(&self, protocol: Protocol, iut: SocketAddr) -> BoxFuture<'_, io::Result<SocketAddr>> {
+        Loopback.reach(protocol, iut)
+    }
+
+    fn free_iut_port(&self, protocol: Protocol) -> io::Result<u16> {
+        Loopback.free_iut_port(protocol)
+    }
+}
+
 /// A context over a fake agent that answers as usual.
 pub(crate) async fn context() -> Ctx {
+    context_on(Arc::new(Loopback)).await
+}
+
+/// The same on another lan.
+pub(crate) async fn context_on(lan: Arc<dyn SocketFactory>) -> Ctx {
     let (dut, identity) = greeted(agent(usual)).await.expect("the fake agent greets");
-    context_with(dut, identity)
+    context_of(dut, identity, lan)
 }
 
 /// A context over an agent that has been greeted.
 pub(crate) fn context_with(dut: Dut, identity: Arc<Identity>) -> Ctx {
+    context_of(dut, identity, Arc::new(Loopback))
+}
+
+fn context_of(dut: Dut, identity: Arc<Identity>, lan: Arc<dyn SocketFactory>) -> Ctx {
     Ctx {
         state: Arc::new(State {
             dut,
             identity,
-            lan: Arc::new(Loopback),
+            lan,
             scope: 1,
             seed: 42,
             scale: 1.0,
@@ -240,6 +301,7 @@ pub(crate) fn context_with(dut: Dut, identity: Arc<Identity>) -> Ctx {
             counters: std::sync::Mutex::default(),
             reached: tokio::sync::Mutex::new(HashMap::new()),
             interface_changed: AtomicBool::new(false),
+            wire: std::sync::OnceLock::new(),
         }),
     }
 }

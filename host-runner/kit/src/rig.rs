@@ -10,7 +10,7 @@ use nsapi::Protocol;
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::wire::Cable;
+use crate::wire::{Cable, Services};
 
 /// Bytes to and from an agent: any link.
 pub trait Channel: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -75,6 +75,11 @@ pub trait SocketFactory: Send + Sync {
 
     /// The cable, where the runner owns it.
     fn cable(&self) -> Option<Arc<dyn Cable>> {
+        None
+    }
+
+    /// The services on that cable, for cases that script them: what [`Services::start`] gave when the wire was made.
+    fn services(&self) -> Option<Arc<Services>> {
         None
     }
 

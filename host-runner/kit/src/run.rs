@@ -15,6 +15,7 @@ use crate::dut::Identity;
 use crate::interface::Interface;
 use crate::rig::SocketFactory;
 use crate::steps::Steps;
+use crate::wire::Impairment;
 use crate::{Case, Ctx, Dut, Observation, Outcome, Stop, Trouble};
 
 #[cfg(test)]
@@ -48,6 +49,8 @@ pub struct CaseRig {
     pub deadline_scale: f64,
     /// Slack for network and link of the board.
     pub allowance: Duration,
+    /// What the cable does to every frame, where there is one, unless the case asks for something else.
+    pub impairment: Option<Impairment>,
 }
 
 impl core::fmt::Debug for CaseRig {
@@ -79,7 +82,11 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
         counters: Mutex::default(),
         reached: tokio::sync::Mutex::new(HashMap::new()),
         interface_changed: AtomicBool::new(false),
+        wire: std::sync::OnceLock::new(),
     });
+    if let Some(services) = state.lan.services() {
+        services.reset();
+    }
     let probe = JitterProbe::start();
     let _end = EndOfTasks(Arc::clone(&state));
 
@@ -87,7 +94,11 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     let mut cx = Ctx {
         state: Arc::clone(&state),
     };
-    let mut task = Aborting(tokio::spawn(async move { run(&mut cx).await }));
+    let (id, lan, impairment) = (case.id(), Arc::clone(&rig.lan), rig.impairment);
+    let mut task = Aborting(tokio::spawn(async move {
+        begin_on_cable(&id, lan.as_ref(), impairment).await?;
+        run(&mut cx).await
+    }));
     let mut outcome = match tokio::time::timeout(limit + GRACE, &mut task.0).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => Err(Trouble::CaseBug(panic_message(error)).into()),
@@ -103,6 +114,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     let elapsed = state.steps.elapsed();
     task.0.abort();
 
+    end_wire(&state).await;
     let (left, board_jitter, mut aftermath) = end_scope(rig, &mut outcome).await;
     end_fixtures(&state).await;
     if state.interface_changed.load(Ordering::Relaxed) && aftermath.is_none() && !lost(&outcome) {
@@ -130,6 +142,25 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
         aftermath,
         elapsed,
     }
+}
+
+/// Gives the case a cable without anything of the case before.
+async fn begin_on_cable(
+    case: &str,
+    lan: &dyn SocketFactory,
+    impairment: Option<Impairment>,
+) -> Result<(), Trouble> {
+    let Some(cable) = lan.cable() else {
+        return Ok(());
+    };
+    // A case that cut the link may have been cut off itself.
+    cable
+        .set_link(true)
+        .await
+        .map_err(|error| Trouble::Lan(format!("the board's link does not come up: {error}")))?;
+    cable.begin_case(case);
+    cable.impair(impairment);
+    Ok(())
 }
 
 /// The requirement a case is about: its first citation that is one.
@@ -178,6 +209,16 @@ async fn end_scope(
             }
             ((0, 0), Duration::ZERO, aftermath)
         }
+    }
+}
+
+/// The cable is as it was, and services serve as usual, before sockets are closed over it.
+async fn end_wire(state: &State) {
+    if let (Some(shared), Some(cable)) = (state.wire.get(), state.lan.cable()) {
+        shared.end(&*cable).await;
+    }
+    if let Some(services) = state.lan.services() {
+        services.reset();
     }
 }
 

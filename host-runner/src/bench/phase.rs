@@ -87,6 +87,7 @@ impl Phase {
             cases: self.cases.len() as u64,
             repeat: self.repeat,
             seed: options.seed,
+            impair: None,
             argv: vec!["bench".into()],
             version: env!("CARGO_PKG_VERSION").into(),
             started: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
@@ -97,6 +98,7 @@ impl Phase {
             retries: 0,
             repeat: self.repeat,
             seed: options.seed,
+            impair: None,
             today: NO_DAY,
         };
         // Of what went wrong the events tell.

@@ -107,6 +107,12 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", help_heading = "How")]
     pub(super) seed: Option<u64>,
 
+    /// Impair every frame both ways, on a lan whose cable the runner owns: loss=5%,dup=1%,reorder=1%,
+    /// corrupt=0.1%,delay=10ms,jitter=5ms,rate=10M,towards=board. The seed decides which frames; cases
+    /// that stay valid have the tag impairable
+    #[arg(long, value_name = "WHAT", help_heading = "How")]
+    pub(super) impair: Option<plan::Impair>,
+
     /// Try a failed case again up to N times; if it passes then, it is flaky
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "How")]
     pub(super) retries: u32,

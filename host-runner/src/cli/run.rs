@@ -59,6 +59,7 @@ pub(super) fn run(
         cases: selected.len() as u64,
         repeat: arguments.repeat,
         seed,
+        impair: arguments.impair.map(|it| it.to_string()),
         argv: argv
             .iter()
             .map(|argument| argument.to_string_lossy().into_owned())
@@ -72,6 +73,7 @@ pub(super) fn run(
         retries: arguments.retries,
         repeat: arguments.repeat,
         seed,
+        impair: arguments.impair,
         today: today(),
     };
     let mut plans = Vec::new();
@@ -255,6 +257,9 @@ fn again(board: &Board, inventory: &Inventory, arguments: &Arguments) -> String 
     }
     if let Some(lan) = arguments.lan {
         again.push_str(&format!(" --lan {lan}"));
+    }
+    if let Some(impair) = arguments.impair {
+        again.push_str(&format!(" --impair {impair}"));
     }
     again
 }

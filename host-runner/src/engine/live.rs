@@ -11,6 +11,7 @@ use hil_kit::dut::{Expected, GreetError};
 use hil_kit::rig::{BoxFuture, SocketFactory};
 use hil_kit::{Case, CaseRig, Dut, Observation, run_case};
 
+use super::capture;
 use super::link_log::LinkLog;
 use super::session::{Gone, Ready, RunOne, Session, StartError, Starter};
 use crate::board::{self, BoardError, Image, RunningBoard, StartOptions};
@@ -124,9 +125,11 @@ impl LiveStarter {
             ready,
             lan,
             scope: 0,
+            case: String::new(),
             allowance: self.board.rtt_allowance,
             log: Arc::clone(&self.log),
             run_dir: self.run_dir.clone(),
+            evidence: self.options.evidence.clone(),
             link_log: self.options.evidence.join("link.log"),
         }))
     }
@@ -157,9 +160,13 @@ struct LiveSession {
     ready: Ready,
     lan: Arc<dyn SocketFactory>,
     scope: u16,
+    /// Id of the case that ran last.
+    case: String,
     allowance: Duration,
     log: Arc<LinkLog>,
     run_dir: PathBuf,
+    /// The board's directory in it.
+    evidence: PathBuf,
     link_log: PathBuf,
 }
 
@@ -180,8 +187,19 @@ impl Session for LiveSession {
             seed: one.seed,
             deadline_scale: one.deadline_scale,
             allowance: self.allowance,
+            impairment: one.impairment,
         };
-        Box::pin(async move { run_case(case, &rig).await })
+        self.case = case.id();
+        let log = Arc::clone(&self.log);
+        Box::pin(async move {
+            let observation = run_case(case, &rig).await;
+            if let Some(cable) = rig.lan.cable() {
+                for trouble in cable.troubles() {
+                    log.mark(&format!("cable: {trouble}"));
+                }
+            }
+            observation
+        })
     }
 
     fn gone(&self) -> BoxFuture<'static, Gone> {
@@ -231,6 +249,15 @@ impl Session for LiveSession {
 
     fn evidence(&self) -> Vec<String> {
         let mut files = vec![self.link_log.clone()];
+        if let Some(cable) = self.lan.cable() {
+            files.extend(cable.recording());
+            match capture::write(cable.as_ref(), &self.evidence, &self.case) {
+                Ok(file) => files.extend(file),
+                Err(error) => self
+                    .log
+                    .mark(&format!("the case's frames cannot be written: {error}")),
+            }
+        }
         files.extend(
             lock(&self.slot)
                 .iter()
@@ -302,7 +329,7 @@ fn board_error(error: BoardError) -> StartError {
     let cause = match &error {
         BoardError::Locked { .. } => "locked",
         BoardError::NoLink { .. } | BoardError::Link { .. } => "link",
-        BoardError::NoLan { .. } | BoardError::NoWire { .. } | BoardError::Plug { .. } => "lan",
+        BoardError::NoLan { .. } => "lan",
         BoardError::Build { .. } | BoardError::Image { .. } => "image",
         BoardError::QemuMissing | BoardError::Spawn { .. } => "missing",
         BoardError::Gone { .. } => "gone",

@@ -10,6 +10,7 @@
 //! reporter.
 
 mod attempt;
+mod capture;
 pub mod deviations;
 mod emitter;
 mod finished;

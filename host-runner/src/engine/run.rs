@@ -11,6 +11,7 @@ use super::session::Starter;
 use super::worker::{self, Done};
 use super::{Emitter, Stop};
 use crate::event::{DeviationProblem, Event, Exit, RunFinished, RunStarted, Verdict};
+use crate::plan::Impair;
 
 /// What to run, the same on every board.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Run {
     pub repeat: u32,
     /// Seed of all randomness.
     pub seed: u64,
+    /// What the cable does to every frame of every case, decided by the case's own seed.
+    pub impair: Option<Impair>,
     /// Today, for entries that expire.
     pub today: Date,
 }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use hil_kit::rig::BoxFuture;
+use hil_kit::wire::Impairment;
 use hil_kit::{Case, Observation};
 
 use crate::event::Identity;
@@ -52,7 +53,8 @@ pub trait Session: Send {
     /// What went over the link since the case began (the end of it, if it is long).
     fn transcript(&mut self) -> Vec<String>;
 
-    /// Files with more, relative to the directory of the run.
+    /// Files with more, relative to the directory of the run. Writes those that are only there for a case that
+    /// somebody has to look at: the frames of the case that ran last.
     fn evidence(&self) -> Vec<String>;
 
     /// Stops the board in order and frees its lock. Dropping a session instead ends it at once.
@@ -79,6 +81,8 @@ pub struct RunOne {
     pub seed: u64,
     /// Factor on its deadlines.
     pub deadline_scale: f64,
+    /// What the cable does to every frame.
+    pub impairment: Option<Impairment>,
 }
 
 /// How a board went away.

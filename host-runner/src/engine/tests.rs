@@ -7,8 +7,8 @@ use core::time::Duration;
 use hil_kit::{Trouble, Violation};
 
 use self::script::{Act, Script, board, cases, finished, run_all, run_of, verdicts, words};
-use super::Stop;
 use super::deviations::Deviations;
+use super::{Run, Stop};
 use crate::event::{Event, Exit};
 
 fn violated() -> Act {
@@ -30,6 +30,29 @@ fn late() -> Act {
     let mut violation = Violation::new("recv.timeout", "recv(1)", "within 9 ms", "after 20 ms");
     violation.slack = Some(Duration::from_millis(5));
     Act::SeesLate(violation.into(), Duration::from_millis(50))
+}
+
+#[tokio::test]
+async fn impairment_comes_from_the_seed_of_the_case_or_the_case_is_skipped() {
+    let impaired = || Run {
+        impair: Some("loss=5%".parse().expect("it is right")),
+        ..run_of(cases(&["a", "b"]))
+    };
+    let script = Script::default().on_a_cable();
+    let (exit, _) = run_all(impaired(), vec![board("one", &script)], Stop::default()).await;
+    assert_eq!(exit, Exit::Conforms);
+    let seeds = script
+        .impairments()
+        .into_iter()
+        .map(|it| it.map(|it| it.seed));
+    let expected: Vec<_> = script.seeds().into_iter().map(Some).collect();
+    assert_eq!(seeds.collect::<Vec<_>>(), expected);
+
+    let script = Script::default();
+    let (exit, events) = run_all(impaired(), vec![board("one", &script)], Stop::default()).await;
+    assert_eq!(verdicts(&events), ["a skipped", "b skipped"]);
+    assert_eq!(exit, Exit::NothingSelected);
+    assert!(script.impairments().is_empty());
 }
 
 #[tokio::test]

@@ -123,6 +123,19 @@ impl Worker<'_> {
         let Some(ready) = &self.ready else {
             return Ok(());
         };
+        if let Some(impair) = self.run.impair.filter(|_| !ready.lan.properties.cable) {
+            // A case that ran unimpaired would claim what nobody has tried.
+            let reason = format!(
+                "lan {} has no cable that the runner could impair ({impair})",
+                ready.lan.name
+            );
+            self.not_run(
+                case,
+                round,
+                Judgement::new(Verdict::Skipped).because(reason),
+            );
+            return Ok(());
+        }
         match applies(case, ready.claims, &ready.lan) {
             Applies::Yes => {}
             Applies::Unsupported(reason) => {
@@ -177,9 +190,11 @@ impl Worker<'_> {
                 round,
                 attempt: attempts.made() + 1,
             }));
+            let seed = seed_of(self.run.seed, &case.id());
             let one = RunOne {
-                seed: seed_of(self.run.seed, &case.id()),
+                seed,
                 deadline_scale: self.board.deadline_scale,
+                impairment: self.run.impair.map(|it| it.with_seed(seed)),
             };
             match attempts
                 .one_more(session.as_mut(), one, &listed, self.stop)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Verdict;
 
 /// Version of the event stream, in every [`RunStarted`].
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// An event and when it happened: a line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct RunStarted {
     pub repeat: u32,
     /// Seed of all randomness.
     pub seed: u64,
+    /// What the cable does to every frame (`--impair`), if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impair: Option<String>,
     /// The command line, without the program.
     pub argv: Vec<String>,
     /// Version of the runner.

@@ -4,10 +4,12 @@
 //! Pure: no clock, no files, no board.
 
 mod applies;
+mod impair;
 mod select;
 #[cfg(test)]
 mod tests;
 
 pub use applies::{Applies, Claims, LanFacts, applies};
+pub use impair::{Impair, ImpairError};
 pub(crate) use select::similar;
 pub use select::{CasePattern, NothingSelected, Selection, select};

@@ -151,9 +151,13 @@ impl Console {
         } else {
             String::new()
         };
+        let impaired = match &run.impair {
+            Some(what) => format!(", impaired: {what}"),
+            None => String::new(),
+        };
         let cases = if run.cases == 1 { "case" } else { "cases" };
         let line = format!(
-            "run {}: {} {cases}{times} on {}, seed {}",
+            "run {}: {} {cases}{times} on {}, seed {}{impaired}",
             run.run,
             run.cases,
             run.boards.join(", "),

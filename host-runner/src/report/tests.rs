@@ -204,6 +204,7 @@ fn canned() -> Vec<Record> {
             cases: 13,
             repeat: 1,
             seed: 7,
+            impair: None,
             argv: vec!["run".into()],
             version: "0.1.0".into(),
             started: "2026-11-22T17:15:00Z".into(),
@@ -406,9 +407,12 @@ fn a_journal_that_was_cut_off_reads_up_to_there_and_a_damaged_one_says_where() {
     assert_eq!(read(good.clone() + "{\"event\":\"case-st"), Ok(2));
     let error = read(good.clone() + "nonsense\n" + &good).expect_err("damaged");
     assert!(error.contains("events.jsonl:3: not an event"), "{error}");
-    let error = read(good.replace("\"schema\":1", "\"schema\":99")).expect_err("too new");
+    let own = format!("\"schema\":{SCHEMA}");
+    let error = read(good.replace(&own, "\"schema\":99")).expect_err("too new");
     assert!(
-        error.ends_with("written with schema 99; this hil reads up to 1"),
+        error.ends_with(&format!(
+            "written with schema 99; this hil reads up to {SCHEMA}"
+        )),
         "{error}"
     );
     let error = journal::read("run-2", root.path())

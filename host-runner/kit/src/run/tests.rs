@@ -93,6 +93,7 @@ async fn rig_with(script: fn(&Op<'_>) -> Does) -> CaseRig {
         seed: 1,
         deadline_scale: 1.0,
         allowance: Duration::from_millis(5),
+        impairment: None,
     }
 }
 

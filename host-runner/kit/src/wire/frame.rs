@@ -81,6 +81,12 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// What it says, as its sender put it on the cable.
+    #[must_use]
+    pub fn packet(&self) -> super::Packet<'_> {
+        super::Packet::of(&self.bytes)
+    }
+
     /// The bytes that the other end gets now or later; `None` if none do.
     #[must_use]
     pub fn delivered(&self) -> Option<&[u8]> {

@@ -9,16 +9,38 @@
 //!                       taps ▼      │ injected frames (ghosts, services, cases)
 //! ```
 //!
+//! Who makes a wire starts its services with it, before the board: [`Services::start`] on the cable, inside of a tokio
+//! runtime; keeps them as long as the cable, and gives them to cases by `SocketFactory::services`. A board then gets
+//! `WirePlan::board_ipv4` by DHCP and a prefix by router advertisement without further ado.
+//!
 //! Must not: know how frames are carried (packet sockets, emulators), or judge the IUT.
 
+mod craft;
+mod describe;
+#[cfg(test)]
+pub(crate) mod fake;
 mod frame;
+mod handle;
+mod log;
+mod packet;
+pub mod pattern;
 mod rule;
+pub mod service;
+mod sum;
 
+pub use craft::{Advertised, Craft, IcmpError, MIN_FRAME, Node};
 pub use frame::{End, Fate, Frame, Mac, Origin};
+pub(crate) use handle::Shared;
+pub use handle::{Bend, Wire};
+pub use packet::{Arp, Datagram, Flags, Icmp, Packet, Segment, protocol};
+pub use pattern::{any, arp, from_board, icmp, tcp, to_board, udp};
 pub use rule::{Action, Applied, Flow, Impairment, Pattern, Rewrite, Rule, RuleId, When};
+pub use service::Services;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::io;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
 use tokio::sync::mpsc;
 
@@ -117,6 +139,21 @@ pub trait Cable: Send + Sync {
     /// All frames since [`Self::begin_case`], with what became of them. Bounded: a case that moves more than a few
     /// ten megabytes loses the oldest, and `true` says so.
     fn frames(&self) -> (Vec<Frame>, bool);
+
+    /// The wall clock at which frames' times are 0.
+    fn began(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    /// The file that gets every frame, if there is one.
+    fn recording(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// What went wrong with the cable itself since this was asked last, in words. Says nothing about the IUT.
+    fn troubles(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Makes the host's kernel forget what it learnt about neighbours.
     fn flush_neighbours(&self) -> io::Result<()>;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hil_kit::rig::{BoxFuture, LanProperties};
+use hil_kit::wire::Impairment;
 use hil_kit::{Case, Level, Observation, Outcome, Profile, Stop as CaseStop, Trouble};
 use nsapi::Capabilities;
 use tokio::sync::{Barrier, watch};
@@ -61,6 +62,8 @@ struct State {
     never_stops: bool,
     log: Vec<String>,
     seeds: Vec<u64>,
+    impairments: Vec<Option<Impairment>>,
+    cabled: bool,
     raise_waiting: Option<Stop>,
     raise_stopping: Option<Stop>,
 }
@@ -131,6 +134,15 @@ impl Script {
 
     pub(super) fn log(&self) -> Vec<String> {
         self.state().log.clone()
+    }
+
+    pub(super) fn on_a_cable(self) -> Self {
+        self.state().cabled = true;
+        self
+    }
+
+    pub(super) fn impairments(&self) -> Vec<Option<Impairment>> {
+        self.state().impairments.clone()
     }
 
     pub(super) fn seeds(&self) -> Vec<u64> {
@@ -227,7 +239,10 @@ impl Starter for ScriptedStarter {
                     link: "memory".into(),
                     lan: LanFacts {
                         name: "none".into(),
-                        properties: LanProperties::default(),
+                        properties: LanProperties {
+                            cable: self.script.state().cabled,
+                            ..LanProperties::default()
+                        },
                     },
                 },
                 gone: watch::Sender::new(None),
@@ -261,6 +276,7 @@ impl Session for ScriptedSession {
         let act = {
             let mut state = self.script.state();
             state.seeds.push(one.seed);
+            state.impairments.push(one.impairment);
             let planned = state
                 .acts
                 .get_mut(case.function)
@@ -420,6 +436,7 @@ pub(super) fn run_of(cases: Vec<&'static Case>) -> Run {
         retries: 0,
         repeat: 1,
         seed: 7,
+        impair: None,
         today: toml::value::Date {
             year: 2026,
             month: 11,
@@ -438,6 +455,7 @@ pub(super) async fn run_all(plan: Run, boards: Vec<BoardPlan>, stop: Stop) -> (E
         cases: plan.cases.len() as u64,
         repeat: plan.repeat,
         seed: plan.seed,
+        impair: None,
         argv: Vec::new(),
         version: String::new(),
         started: String::new(),

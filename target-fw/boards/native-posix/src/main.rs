@@ -1,16 +1,15 @@
-//! Board: a process of this machine with the host kernel's sockets: on loopback, or in a namespace
-//! that the runner starts it in.
+//! Board: a process of this machine with the host kernel's sockets, on loopback or, in a namespace of its own, on
+//! the interface that has the address it was given.
 #![forbid(unsafe_code)]
 
-use std::net::Ipv4Addr;
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Arg, value_parser};
-use native_board::{Work, now_us, run_with};
+use native_board::{OwnAddress, Work, now_us, own_address, run};
 use nsapi::{AtStackLevel, Clock, EventTable, Sockets};
-use nsapi_posix::{Interface, Posix, statement};
+use nsapi_posix::{Host, Interface, Posix, statement};
 
 /// Socket objects: some more than the port has sockets, so that accept never lacks one.
 const OBJECTS: usize = 24;
@@ -18,26 +17,31 @@ const OBJECTS: usize = 24;
 static EVENTS: EventTable<OBJECTS> = EventTable::new();
 
 fn main() -> ExitCode {
-    let own = Arg::new("own")
-        .long("own")
-        .value_name("ADDRESS")
-        .help("Own address [default: 127.0.0.1]")
-        .value_parser(value_parser!(Ipv4Addr));
-    let mut arguments = native_board::arguments(env!("CARGO_PKG_NAME"), [own]);
-    let own = arguments.take("own").unwrap_or(Ipv4Addr::LOCALHOST);
-    let posix = match Posix::new(own) {
-        Ok(posix) => posix,
+    let (host, posix) = match stack() {
+        Ok(made) => made,
         Err(error) => {
-            eprintln!("{}: no epoll descriptor: {error}", env!("CARGO_PKG_NAME"));
+            eprintln!("{}: {error}", env!("CARGO_PKG_NAME"));
             return ExitCode::FAILURE;
         }
     };
+    let statement = statement(&host);
     // They live as long as the process.
     let sockets: &'static Sockets<_, _, OBJECTS> =
         Box::leak(Box::new(Sockets::new(posix, Monotonic, &EVENTS)));
-    let interface = Box::leak(Box::new(Interface::new(own)));
-    let iut = Box::leak(Box::new(AtStackLevel::new(sockets, interface, statement())));
-    run_with(arguments, iut, &PosixWork(sockets.stack()))
+    let interface = Box::leak(Box::new(Interface::new(host)));
+    let iut = Box::leak(Box::new(AtStackLevel::new(sockets, interface, statement)));
+    run(env!("CARGO_PKG_NAME"), iut, &PosixWork(sockets.stack()))
+}
+
+/// The interface that the command line asks for, and the stack over it.
+fn stack() -> io::Result<(Host, Posix)> {
+    let host = match own_address(env!("CARGO_PKG_NAME")) {
+        OwnAddress::Loopback => Host::loopback(),
+        OwnAddress::First => Host::find(None)?,
+        OwnAddress::This(address) => Host::find(Some(address))?,
+    };
+    let posix = Posix::new(host.clone())?;
+    Ok((host, posix))
 }
 
 /// The board's clock.

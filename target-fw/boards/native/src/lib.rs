@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use nsapi::Iut;
 use nsapi_agent::{Agent, Counters, Identity, Memory};
 
-pub use args::{Arguments, arguments};
+pub use args::OwnAddress;
 pub use clock::now_us;
 
 use link::Listener;
@@ -51,19 +51,16 @@ impl Work for Idle {
     }
 }
 
-/// Runs a board without options of its own until its runner goes. `package` is the crate of the board.
-pub fn run<I: Iut + 'static>(package: &'static str, iut: &'static I, work: &dyn Work) -> ExitCode {
-    run_with(arguments(package, []), iut, work)
+/// Which own address the command line asks for; explains and ends the process if the command line is wrong.
+#[must_use]
+pub fn own_address(package: &'static str) -> OwnAddress {
+    args::parse(package).address
 }
 
-/// Runs a board with `iut` until its runner goes.
-pub fn run_with<I: Iut + 'static>(
-    arguments: Arguments,
-    iut: &'static I,
-    work: &dyn Work,
-) -> ExitCode {
-    let package = arguments.package;
-    match serve(arguments, iut, work) {
+/// Runs the board `name` with `iut` until its runner goes. `package` is the crate of the board.
+pub fn run<I: Iut + 'static>(package: &'static str, iut: &'static I, work: &dyn Work) -> ExitCode {
+    let args = args::parse(package);
+    match serve(args, iut, work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{package}: {error}");
@@ -72,7 +69,7 @@ pub fn run_with<I: Iut + 'static>(
     }
 }
 
-fn serve<I: Iut + 'static>(args: Arguments, iut: &'static I, work: &dyn Work) -> io::Result<()> {
+fn serve<I: Iut + 'static>(args: args::Args, iut: &'static I, work: &dyn Work) -> io::Result<()> {
     static COUNTERS: Counters = Counters::new();
     parent::die_with_it()?;
     // First of all, so that the runner can connect while the rest is made ready.

@@ -1,7 +1,10 @@
-//! Errors of the kernel in the terms of the API (contract §1).
+//! Errors of the kernel (contract §1), and peers as it names them, in the terms of the API.
 
-use nsapi::Error;
+use std::net::{IpAddr, SocketAddr};
+
+use nsapi::{Error, IpAddress, SocketAddress};
 use rustix::io::Errno;
+use rustix::net::SocketAddrAny;
 
 /// What an error of the kernel means to the application.
 pub(crate) fn error(errno: Errno) -> Error {
@@ -32,4 +35,16 @@ pub(crate) fn error(errno: Errno) -> Error {
         Errno::ISCONN => Error::IS_CONNECTED,
         _ => Error::DEVICE_ERROR,
     }
+}
+
+/// A peer that the kernel names.
+pub(crate) fn peer(address: Option<SocketAddrAny>) -> SocketAddress {
+    let Some(Ok(address)) = address.map(SocketAddr::try_from) else {
+        return SocketAddress::default();
+    };
+    let ip = match address.ip().to_canonical() {
+        IpAddr::V4(ip) => IpAddress::V4(ip.octets()),
+        IpAddr::V6(ip) => IpAddress::V6(ip.octets()),
+    };
+    SocketAddress::new(ip, address.port())
 }

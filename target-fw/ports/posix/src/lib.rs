@@ -8,8 +8,10 @@
 //! | `options.rs` | socket options |
 //! | `linger.rs` | closed connections whose last bytes are still under way |
 //! | `epoll.rs` | edge-triggered events |
-//! | `address.rs`, `errno.rs` | addresses and errors in the terms of the API |
-//! | `interface.rs` | the interface: always up |
+//! | `multicast.rs` | groups |
+//! | `errno.rs` | errors and peers in the terms of the API |
+//! | `host.rs` | the interface as the kernel describes it: own addresses, how far we reach |
+//! | `interface.rs` | the interface as the API has it: always up |
 //!
 //! Choices where the contract leaves one:
 //!
@@ -18,6 +20,8 @@
 //!   have set REUSEADDR). UDP conflicts are the kernel's.
 //! * Only the own address can be bound. If it is a loopback address, nothing else than loopback is reached.
 //! * A connect that failed is told once; the next one is a new attempt on a new socket of the kernel.
+//! * Where the interface has an IPv6 address at start, every socket is of both families; else IPv4 only. What is
+//!   local to a link is on ours: the API has no zones.
 //! * An unanswered connect ends after [`CONNECT_TIMEOUT`].
 //! * A closed connection is shut down and drained in the background, so that unread data does not turn the
 //!   orderly end into a reset.
@@ -25,11 +29,12 @@
 //! Must not: block, call back while state is borrowed, or send beyond the configured address's reach.
 #![forbid(unsafe_code)]
 
-mod address;
 mod epoll;
 mod errno;
+mod host;
 mod interface;
 mod linger;
+mod multicast;
 mod options;
 mod tcp;
 #[cfg(test)]
@@ -38,22 +43,22 @@ mod udp;
 
 use std::cell::RefCell;
 use std::io;
-use std::net::Ipv4Addr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nsapi::{
     Callback, Capabilities, Capability, Error, Limits, NetworkStack, Protocol, Result,
     SocketAddress, StackHandle, Statement, option,
 };
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 
-use address::Reach;
 use epoll::{Epoll, Token};
 use linger::Linger;
 use options::Options;
 use tcp::Tcp;
 use udp::Udp;
 
+pub use host::Host;
 pub use interface::Interface;
 
 /// How long an unanswered connection attempt lasts.
@@ -71,7 +76,7 @@ const BACKLOG: u16 = 8;
 /// The stack. Single-threaded: whoever owns it waits for [`Posix::fd`] and calls [`Posix::work`].
 #[derive(Debug)]
 pub struct Posix {
-    reach: Reach,
+    host: Host,
     epoll: Epoll,
     table: RefCell<Table>,
 }
@@ -103,9 +108,9 @@ enum Body {
     Udp(Udp),
 }
 
-/// What this port claims, whoever it runs for.
+/// What this port claims on `host`.
 #[must_use]
-pub fn statement() -> Statement {
+pub fn statement(host: &Host) -> Statement {
     let claimed = [
         Capability::Ipv4,
         Capability::Tcp,
@@ -117,14 +122,21 @@ pub fn statement() -> Statement {
         Capability::Sigio,
         Capability::Legacy,
     ];
+    let ipv6 = host.is_dual().then_some(Capability::Ipv6);
+    // A socket bound to loopback's address hears no group.
+    let multicast = (!host.is_loopback()).then_some(Capability::Multicast);
     let options = [
         option::REUSEADDR,
         option::KEEPALIVE,
         option::IPTOS,
         option::BROADCAST,
+        option::ADD_MEMBERSHIP,
+        option::DROP_MEMBERSHIP,
     ];
     let capabilities = claimed
         .into_iter()
+        .chain(ipv6)
+        .chain(multicast)
         .fold(Capabilities::NONE, Capabilities::with);
     let capabilities = options
         .into_iter()
@@ -145,14 +157,31 @@ pub fn statement() -> Statement {
     }
 }
 
+const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+
+/// A socket of the kernel, of both families if `host` has both.
+fn new_socket(host: &Host, kind: SocketType) -> Result<OwnedFd> {
+    let dual = host.is_dual();
+    let family = if dual {
+        AddressFamily::INET6
+    } else {
+        AddressFamily::INET
+    };
+    let fd = socket_with(family, kind, FLAGS, None).map_err(errno::error)?;
+    if dual {
+        sockopt::set_ipv6_v6only(&fd, false).map_err(errno::error)?;
+    }
+    Ok(fd)
+}
+
 impl Posix {
-    /// A stack whose own address is `own`.
+    /// A stack over the interface `host`.
     ///
     /// # Errors
     /// The kernel's, if it has no epoll descriptor left.
-    pub fn new(own: Ipv4Addr) -> io::Result<Self> {
+    pub fn new(host: Host) -> io::Result<Self> {
         Ok(Self {
-            reach: Reach::new(own),
+            host,
             epoll: Epoll::new()?,
             table: RefCell::default(),
         })
@@ -174,7 +203,7 @@ impl Posix {
                 Token::Linger(key) => table.linger.event(key),
                 Token::Socket(handle) => {
                     if let Ok(socket) = table.get(handle) {
-                        socket.event(&self.epoll, handle);
+                        socket.event(&self.host, &self.epoll, handle);
                         callbacks.extend(socket.callback);
                     }
                 }
@@ -191,7 +220,7 @@ impl Posix {
             };
             match tcp.connect_deadline() {
                 Some(deadline) if deadline <= now => {
-                    tcp.refuse(&socket.options);
+                    tcp.refuse(&self.host, &socket.options);
                     callbacks.extend(socket.callback);
                 }
                 deadline => next = [next, deadline].into_iter().flatten().min(),
@@ -242,8 +271,8 @@ impl NetworkStack for Posix {
         let handle = table.free(protocol)?;
         let options = Options::default();
         let body = match protocol {
-            Protocol::Tcp => Body::Tcp(Tcp::open(&options)?),
-            Protocol::Udp => Body::Udp(Udp::open(&self.epoll, handle)?),
+            Protocol::Tcp => Body::Tcp(Tcp::open(&self.host, &options)?),
+            Protocol::Udp => Body::Udp(Udp::open(&self.host, &self.epoll, handle)?),
         };
         table.put(
             handle,
@@ -269,7 +298,7 @@ impl NetworkStack for Posix {
 
     fn socket_bind(&self, handle: StackHandle, address: &SocketAddress) -> Result<()> {
         let mut table = self.table.borrow_mut();
-        let address = self.reach.local(address)?;
+        let address = self.host.local(address)?;
         let mine = table.get(handle)?;
         let reuse = mine.options.reuse;
         if let Body::Tcp(_) = mine.body
@@ -315,7 +344,7 @@ impl NetworkStack for Posix {
 
     fn socket_connect(&self, handle: StackHandle, address: &SocketAddress) -> Result<()> {
         self.tcp(handle, |tcp, options| {
-            tcp.connect(address, &self.reach, options, &self.epoll, handle)
+            tcp.connect(address, &self.host, options, &self.epoll, handle)
         })
     }
 
@@ -334,7 +363,7 @@ impl NetworkStack for Posix {
         data: &[u8],
     ) -> Result<usize> {
         self.udp(handle, |udp| {
-            udp.sendto(address, data, &self.reach, &self.epoll, handle)
+            udp.sendto(address, data, &self.host, &self.epoll, handle)
         })
     }
 
@@ -347,7 +376,13 @@ impl NetworkStack for Posix {
     }
 
     fn setsockopt(&self, handle: StackHandle, level: i32, name: i32, value: &[u8]) -> Result<()> {
-        self.with(handle, |socket| options::set(socket, level, name, value))
+        let host = &self.host;
+        self.with(handle, |socket| match name {
+            option::ADD_MEMBERSHIP | option::DROP_MEMBERSHIP if level == option::LEVEL_SOCKET => {
+                multicast::set(socket, host, name == option::ADD_MEMBERSHIP, value)
+            }
+            _ => options::set(socket, host, level, name, value),
+        })
     }
 
     fn getsockopt(
@@ -369,9 +404,9 @@ impl NetworkStack for Posix {
 
 impl Socket {
     /// The kernel has reported something.
-    fn event(&mut self, epoll: &Epoll, handle: StackHandle) {
+    fn event(&mut self, host: &Host, epoll: &Epoll, handle: StackHandle) {
         match &mut self.body {
-            Body::Tcp(tcp) => tcp.settle(&self.options),
+            Body::Tcp(tcp) => tcp.settle(host, &self.options),
             Body::Udp(udp) => udp.event(epoll, handle),
         }
     }

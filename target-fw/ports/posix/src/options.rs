@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use crate::errno::error;
+use crate::host::Host;
 use crate::{Body, Socket};
 
 /// Longest keepalive time, in seconds (contract §9).
@@ -27,13 +28,16 @@ pub(crate) struct Options {
 
 impl Options {
     /// Gives the options to a descriptor.
-    pub(crate) fn apply(&self, fd: &OwnedFd, is_tcp: bool) -> Result<()> {
-        self.apply_to(fd, is_tcp).map_err(error)
+    pub(crate) fn apply(&self, fd: &OwnedFd, host: &Host, is_tcp: bool) -> Result<()> {
+        self.apply_to(fd, host.is_dual(), is_tcp).map_err(error)
     }
 
-    fn apply_to(&self, fd: impl AsFd, is_tcp: bool) -> core::result::Result<(), Errno> {
+    fn apply_to(&self, fd: impl AsFd, dual: bool, is_tcp: bool) -> core::result::Result<(), Errno> {
         let fd = fd.as_fd();
         sockopt::set_ip_tos(fd, self.tos)?;
+        if dual {
+            sockopt::set_ipv6_tclass(fd, self.tos.into())?;
+        }
         if !is_tcp {
             sockopt::set_socket_reuseaddr(fd, self.reuse)?;
             return sockopt::set_socket_broadcast(fd, self.broadcast);
@@ -48,7 +52,13 @@ impl Options {
 }
 
 /// Sets an option; nothing changes if it cannot be set.
-pub(crate) fn set(socket: &mut Socket, level: i32, name: i32, value: &[u8]) -> Result<()> {
+pub(crate) fn set(
+    socket: &mut Socket,
+    host: &Host,
+    level: i32,
+    name: i32,
+    value: &[u8],
+) -> Result<()> {
     let is_tcp = is_tcp(socket);
     check(level, name, is_tcp)?;
     let mut changed = socket.options.clone();
@@ -73,7 +83,7 @@ pub(crate) fn set(socket: &mut Socket, level: i32, name: i32, value: &[u8]) -> R
         Body::Tcp(tcp) => tcp.fd(),
         Body::Udp(udp) => udp.fd(),
     };
-    changed.apply(fd, is_tcp)?;
+    changed.apply(fd, host, is_tcp)?;
     socket.options = changed;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! One TCP socket (contract §6).
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
@@ -8,15 +8,15 @@ use nsapi::{Error, Result, SocketAddress, StackHandle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, acceptfrom_with, bind,
-    connect, getpeername, getsockname, listen, recv, send, shutdown, socket_with, sockopt,
+    RecvFlags, SendFlags, Shutdown, SocketType, acceptfrom_with, bind, connect, getpeername,
+    getsockname, listen, recv, send, shutdown, sockopt,
 };
 
-use crate::CONNECT_TIMEOUT;
-use crate::address::{Reach, peer};
 use crate::epoll::{Epoll, Interest, Token};
-use crate::errno::error;
+use crate::errno::{error, peer};
+use crate::host::Host;
 use crate::options::Options;
+use crate::{CONNECT_TIMEOUT, FLAGS, new_socket};
 
 /// Send buffer asked for, in bytes; the kernel doubles it for its own needs.
 const SEND_BUFFER: usize = 16 * 1024;
@@ -45,15 +45,15 @@ pub(crate) struct Tcp {
     fd: OwnedFd,
     phase: Phase,
     /// Where it was bound on request.
-    local: Option<SocketAddrV4>,
+    local: Option<SocketAddr>,
     /// The connection was reset; only what arrived before can still be read.
     broken: bool,
 }
 
 impl Tcp {
-    pub(crate) fn open(options: &Options) -> Result<Self> {
+    pub(crate) fn open(host: &Host, options: &Options) -> Result<Self> {
         Ok(Self {
-            fd: new_fd(options)?,
+            fd: new_fd(host, options)?,
             phase: Phase::Idle,
             local: None,
             broken: false,
@@ -75,13 +75,13 @@ impl Tcp {
         }
     }
 
-    pub(crate) fn bind(&mut self, address: SocketAddrV4) -> Result<()> {
+    pub(crate) fn bind(&mut self, address: SocketAddr) -> Result<()> {
         if self.phase != Phase::Idle || self.local.is_some() {
             return Err(Error::PARAMETER);
         }
         bind(&self.fd, &address).map_err(error)?;
         let chosen = getsockname(&self.fd).map_err(error)?;
-        self.local = Some(SocketAddrV4::try_from(chosen).unwrap_or(address));
+        self.local = Some(SocketAddr::try_from(chosen).unwrap_or(address));
         Ok(())
     }
 
@@ -134,12 +134,12 @@ impl Tcp {
     pub(crate) fn connect(
         &mut self,
         address: &SocketAddress,
-        reach: &Reach,
+        host: &Host,
         options: &Options,
         epoll: &Epoll,
         handle: StackHandle,
     ) -> Result<()> {
-        self.settle(options);
+        self.settle(host, options);
         match self.phase {
             Phase::Listening => Err(Error::IS_CONNECTED),
             Phase::Connecting { .. } => Err(Error::ALREADY),
@@ -150,14 +150,15 @@ impl Tcp {
                 Err(Error::NO_CONNECTION)
             }
             Phase::Idle | Phase::Refused { told: true } => {
-                self.begin(reach.remote(address)?, options, epoll, handle)
+                self.begin(host, host.remote(address)?, options, epoll, handle)
             }
         }
     }
 
     fn begin(
         &mut self,
-        to: SocketAddrV4,
+        host: &Host,
+        to: SocketAddr,
         options: &Options,
         epoll: &Epoll,
         handle: StackHandle,
@@ -170,7 +171,7 @@ impl Tcp {
                 };
             }
             Err(errno) => {
-                self.refuse(options);
+                self.refuse(host, options);
                 self.phase = Phase::Refused { told: true };
                 return Err(error(errno));
             }
@@ -185,21 +186,21 @@ impl Tcp {
     }
 
     /// Finds out what has become of an attempt.
-    pub(crate) fn settle(&mut self, options: &Options) {
+    pub(crate) fn settle(&mut self, host: &Host, options: &Options) {
         let Phase::Connecting { .. } = self.phase else {
             return;
         };
         match sockopt::socket_error(&self.fd) {
             Ok(Ok(())) if self.has_peer() => self.phase = Phase::Connected,
             Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => self.refuse(options),
+            Ok(Err(_)) | Err(_) => self.refuse(host, options),
         }
     }
 
     /// The attempt has failed. The kernel's socket is of no use after that, so a new one takes its place.
-    pub(crate) fn refuse(&mut self, options: &Options) {
+    pub(crate) fn refuse(&mut self, host: &Host, options: &Options) {
         self.phase = Phase::Refused { told: false };
-        if let Ok(fd) = new_fd(options) {
+        if let Ok(fd) = new_fd(host, options) {
             self.fd = fd;
             if let Some(local) = self.local {
                 // Fails only if somebody else took the port meanwhile.
@@ -271,10 +272,8 @@ impl Tcp {
     }
 }
 
-const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
-
-fn new_fd(options: &Options) -> Result<OwnedFd> {
-    let fd = socket_with(AddressFamily::INET, SocketType::STREAM, FLAGS, None).map_err(error)?;
+fn new_fd(host: &Host, options: &Options) -> Result<OwnedFd> {
+    let fd = new_socket(host, SocketType::STREAM)?;
     let set_up = || {
         sockopt::set_socket_reuseaddr(&fd, true)?;
         sockopt::set_socket_send_buffer_size(&fd, SEND_BUFFER)?;
@@ -282,6 +281,6 @@ fn new_fd(options: &Options) -> Result<OwnedFd> {
         sockopt::set_tcp_nodelay(&fd, true)
     };
     set_up().map_err(error)?;
-    options.apply(&fd, true)?;
+    options.apply(&fd, host, true)?;
     Ok(fd)
 }

@@ -11,12 +11,12 @@ use nsapi::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Posix, SOCKETS, TCP_SOCKETS, UDP_SOCKETS};
+use super::{Host, Posix, SOCKETS, TCP_SOCKETS, UDP_SOCKETS};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn stack() -> Posix {
-    Posix::new(Ipv4Addr::LOCALHOST).unwrap()
+    Posix::new(Host::loopback()).unwrap()
 }
 
 fn loopback(port: u16) -> SocketAddress {
@@ -563,4 +563,96 @@ fn options_are_kept_and_the_wrong_ones_refused() {
     );
     let short = posix.getsockopt(tcp, option::LEVEL_SOCKET, option::KEEPALIVE, &mut [0; 3]);
     assert_eq!(short, Err(Error::PARAMETER));
+}
+
+fn membership(group: IpAddress, interface: IpAddress) -> [u8; 34] {
+    option::Membership { group, interface }.to_bytes()
+}
+
+#[test]
+fn groups_are_joined_and_left_once() {
+    let posix = stack();
+    let handle = posix.socket_open(Protocol::Udp).unwrap();
+    let set = |name, value: &[u8]| posix.setsockopt(handle, option::LEVEL_SOCKET, name, value);
+    let join = |value: &[u8]| set(option::ADD_MEMBERSHIP, value);
+    let leave = |value: &[u8]| set(option::DROP_MEMBERSHIP, value);
+    let group = membership(IpAddress::V4([239, 1, 2, 3]), IpAddress::Unspec);
+    assert_eq!(leave(&group), Err(Error::NO_ADDRESS));
+    assert_eq!(join(&group), Ok(()));
+    assert_eq!(join(&group), Err(Error::ADDRESS_IN_USE));
+    assert_eq!(leave(&group), Ok(()));
+    assert_eq!(leave(&group), Err(Error::NO_ADDRESS));
+    let v4 = IpAddress::V4;
+    for wrong in [
+        membership(v4([192, 0, 2, 1]), IpAddress::Unspec),
+        membership(IpAddress::Unspec, IpAddress::Unspec),
+        membership(v4([239, 1, 2, 3]), v4([192, 0, 2, 77])),
+        membership(v4([239, 1, 2, 3]), IpAddress::V6([0; 16])),
+        membership(IpAddress::V6([0xff; 16]), IpAddress::Unspec),
+    ] {
+        assert_eq!(join(&wrong), Err(Error::PARAMETER), "{wrong:?}");
+    }
+    assert_eq!(join(&group[..33]), Err(Error::PARAMETER));
+    let tcp = posix.socket_open(Protocol::Tcp).unwrap();
+    let on_tcp = posix.setsockopt(tcp, option::LEVEL_SOCKET, option::ADD_MEMBERSHIP, &group);
+    assert_eq!(on_tcp, Err(Error::UNSUPPORTED));
+}
+
+#[test]
+fn sockets_of_both_families_speak_both() {
+    let Ok(v6) = TcpListener::bind("[::1]:0") else {
+        // This machine has no IPv6.
+        return;
+    };
+    let posix = Posix::new(Host::dual_loopback()).unwrap();
+    let v4 = TcpListener::bind("127.0.0.1:0").unwrap();
+    for listener in [v6, v4] {
+        let at = listener.local_addr().unwrap();
+        let ip = match at.ip() {
+            std::net::IpAddr::V4(ip) => IpAddress::V4(ip.octets()),
+            std::net::IpAddr::V6(ip) => IpAddress::V6(ip.octets()),
+        };
+        let to = SocketAddress::new(ip, at.port());
+        let handle = posix.socket_open(Protocol::Tcp).unwrap();
+        let tos = posix.setsockopt(handle, option::LEVEL_SOCKET, option::IPTOS, &[0x10]);
+        assert_eq!(tos, Ok(()));
+        let answer = finally(&posix, || posix.socket_connect(handle, &to));
+        assert!(matches!(answer, Ok(()) | Err(Error::IS_CONNECTED)));
+        let (mut peer, from) = listener.accept().unwrap();
+        assert_eq!(from.ip(), at.ip(), "not mapped on the way");
+        peer.write_all(b"hello").unwrap();
+        let got = finally(&posix, || posix.socket_recv(handle, &mut [0; 8]));
+        assert_eq!(got, Ok(5));
+        posix.socket_close(handle).unwrap();
+    }
+    let own = IpAddress::V6(std::net::Ipv6Addr::LOCALHOST.octets());
+    let udp = posix.socket_open(Protocol::Udp).unwrap();
+    posix.socket_bind(udp, &SocketAddress::new(own, 0)).unwrap();
+    for text in ["[::1]:0", "127.0.0.1:0"] {
+        let host = UdpSocket::bind(text).unwrap();
+        let at = host.local_addr().unwrap();
+        let ip = if at.is_ipv6() {
+            own
+        } else {
+            IpAddress::V4([127, 0, 0, 1])
+        };
+        let to = SocketAddress::new(ip, at.port());
+        let socket = if at.is_ipv6() {
+            udp
+        } else {
+            posix.socket_open(Protocol::Udp).unwrap()
+        };
+        assert_eq!(posix.socket_sendto(socket, &to, b"ping"), Ok(4));
+        let (_, from) = host.recv_from(&mut [0; 8]).unwrap();
+        host.send_to(b"pong!", from).unwrap();
+        let (size, source) =
+            finally(&posix, || posix.socket_recvfrom(socket, &mut [0; 8])).unwrap();
+        assert_eq!(size, 5);
+        assert!(same(source, to), "{source:?} is not {to:?}");
+    }
+    let group = std::net::Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0, 1);
+    let group = membership(IpAddress::V6(group.octets()), IpAddress::Unspec);
+    let join = || posix.setsockopt(udp, option::LEVEL_SOCKET, option::ADD_MEMBERSHIP, &group);
+    assert_eq!(join(), Ok(()));
+    assert_eq!(join(), Err(Error::ADDRESS_IN_USE));
 }

@@ -1,18 +1,16 @@
 //! One UDP socket (contract §7).
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use nsapi::{Error, IpAddress, Result, SocketAddress, StackHandle};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recvfrom, sendto,
-    socket_with,
-};
+use rustix::net::{RecvFlags, SendFlags, SocketType, bind, recvfrom, sendto};
 
-use crate::address::{Reach, peer};
 use crate::epoll::{Epoll, Interest, Token};
-use crate::errno::error;
+use crate::errno::{error, peer};
+use crate::host::Host;
+use crate::{multicast, new_socket};
 
 /// Largest payload: what an IPv4 datagram leaves.
 pub(crate) const MAX_PAYLOAD: u16 = 65_507;
@@ -27,9 +25,9 @@ pub(crate) struct Udp {
 }
 
 impl Udp {
-    pub(crate) fn open(epoll: &Epoll, handle: StackHandle) -> Result<Self> {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let fd = socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None).map_err(error)?;
+    pub(crate) fn open(host: &Host, epoll: &Epoll, handle: StackHandle) -> Result<Self> {
+        let fd = new_socket(host, SocketType::DGRAM)?;
+        multicast::send_over(&fd, host)?;
         epoll.watch(&fd, Token::Socket(handle), Interest::Read)?;
         Ok(Self {
             fd,
@@ -51,7 +49,7 @@ impl Udp {
         }
     }
 
-    pub(crate) fn bind(&mut self, address: SocketAddrV4) -> Result<()> {
+    pub(crate) fn bind(&mut self, address: SocketAddr) -> Result<()> {
         if self.bound {
             return Err(Error::PARAMETER);
         }
@@ -64,21 +62,25 @@ impl Udp {
         &mut self,
         address: &SocketAddress,
         data: &[u8],
-        reach: &Reach,
+        host: &Host,
         epoll: &Epoll,
         handle: StackHandle,
     ) -> Result<usize> {
-        if data.is_empty() && matches!(address.ip, IpAddress::Unspec | IpAddress::V4([0, 0, 0, 0]))
-        {
+        let nobody = match address.ip {
+            IpAddress::Unspec => true,
+            IpAddress::V4(ip) => ip == [0; 4],
+            IpAddress::V6(ip) => ip == [0; 16],
+        };
+        if data.is_empty() && nobody {
             // Nothing to nobody is done at once (contract §7).
             return Ok(0);
         }
-        let to = reach.remote(address)?;
+        let to = host.remote(address)?;
         if data.len() > MAX_PAYLOAD.into() {
             return Err(Error::PARAMETER);
         }
         if !self.bound {
-            self.bind(SocketAddrV4::new(reach.any(), 0))?;
+            self.bind(host.any(0))?;
         }
         match sendto(&self.fd, data, SendFlags::DONTWAIT, &to) {
             Ok(sent) => Ok(sent),

@@ -8,6 +8,7 @@ use smoltcp::wire::{EthernetAddress, IpAddress as WireAddress, Ipv4Address, Ipv6
 
 use crate::Config;
 use crate::address::is_host;
+use crate::guard::Guard;
 use crate::interface::Net;
 use crate::pipes::{Datagrams, Pipe};
 use crate::seeds::Seeds;
@@ -16,6 +17,7 @@ use crate::slots::Slot;
 /// The state behind [`crate::SmoltcpStack`].
 pub(crate) struct Core {
     pub(crate) iface: &'static mut Interface,
+    pub(crate) guard: Guard,
     pub(crate) sockets: SocketSet<'static>,
     pub(crate) slots: &'static mut [Slot],
     pub(crate) pipes: &'static mut [Pipe],

@@ -36,6 +36,7 @@ mod arp;
 mod config;
 mod core;
 mod events;
+mod guard;
 mod interface;
 mod listener;
 mod options;

@@ -7,6 +7,7 @@ use smoltcp::socket::{tcp, udp};
 use smoltcp::wire::DhcpOption;
 
 use crate::Config;
+use crate::guard::{Buffer, Flow};
 use crate::pipes::{Datagrams, Pipe};
 use crate::slots::Slot;
 
@@ -47,6 +48,8 @@ pub struct StackResources<
     pipes: Vec<Pipe, TCP>,
     datagrams: Vec<Datagrams, UDP>,
     slots: Vec<Slot, ALL>,
+    flows: Vec<Option<Flow>, TCP>,
+    frame: Buffer,
 }
 
 /// The same memory, dealt out.
@@ -56,6 +59,8 @@ pub(crate) struct Parts {
     pub(crate) pipes: &'static mut [Pipe],
     pub(crate) datagrams: &'static mut [Datagrams],
     pub(crate) slots: &'static mut [Slot],
+    pub(crate) flows: &'static mut [Option<Flow>],
+    pub(crate) frame: &'static mut Buffer,
     pub(crate) dhcp_options: &'static [DhcpOption<'static>],
     pub(crate) limits: Limits,
 }
@@ -102,6 +107,8 @@ impl<
             pipes: Vec::new(),
             datagrams: Vec::new(),
             slots: Vec::new(),
+            flows: Vec::new(),
+            frame: [0; size_of::<Buffer>()],
         }
     }
 
@@ -153,6 +160,7 @@ impl<
             let _ = self.datagrams.push(Datagrams::new(sockets.add(socket)));
         }
         while self.slots.push(Slot::EMPTY).is_ok() {}
+        while self.flows.push(None).is_ok() {}
         if !config.hostname.is_empty() && config.hostname.len() <= 63 {
             let _ = self.dhcp_options.push(DhcpOption {
                 kind: DHCP_HOST_NAME,
@@ -165,6 +173,8 @@ impl<
             pipes: &mut self.pipes,
             datagrams: &mut self.datagrams,
             slots: &mut self.slots,
+            flows: &mut self.flows,
+            frame: &mut self.frame,
             dhcp_options: &self.dhcp_options,
             limits: Self::limits(config.syn_timeout_ms),
         }

@@ -14,6 +14,7 @@ use smoltcp::wire::EthernetAddress;
 
 use crate::address::bare;
 use crate::core::Core;
+use crate::guard::{Fetched, Guard};
 use crate::interface::Net;
 use crate::pipes::earliest;
 use crate::seeds::Seeds;
@@ -62,6 +63,7 @@ impl<D: Device> SmoltcpStack<D> {
         let parts = resources.split(iface, &config);
         let core = Core {
             iface: parts.iface,
+            guard: Guard::new(mac.0, parts.frame, parts.flows),
             sockets: parts.sockets,
             slots: parts.slots,
             pipes: parts.pipes,
@@ -104,8 +106,16 @@ impl<D: Device> SmoltcpStack<D> {
         core.iface.poll_maintenance(now);
         let mut idle = false;
         for _ in 0..INGRESS_BUDGET {
+            match core.guard.fetch(device, now, core.iface, &core.sockets) {
+                Fetched::Nothing => {
+                    idle = true;
+                    break;
+                }
+                Fetched::Handled => continue,
+                Fetched::Frame => {}
+            }
             let mut tap = Tap {
-                device,
+                device: &mut core.guard.over(device),
                 routers: &mut core.net.routers,
                 now_us: core.now_us,
             };
@@ -113,25 +123,25 @@ impl<D: Device> SmoltcpStack<D> {
                 .iface
                 .poll_ingress_single(now, &mut tap, &mut core.sockets)
             {
-                PollIngressSingleResult::None => {
-                    idle = true;
-                    break;
-                }
+                // No room to answer: the frame is still held.
+                PollIngressSingleResult::None => break,
                 PollIngressSingleResult::PacketProcessed => {}
                 PollIngressSingleResult::SocketStateChanged => core.settle(),
             }
         }
         core.tend_interface();
+        core.guard.tidy(&core.sockets);
+        let guarded = &mut core.guard.over(device);
         if core.net.ask_gateway
             && let Some(own) = core.net.current
             && let Some(gateway) = own.gateway
         {
-            core.net.ask_gateway = !arp::ask(device, now, core.mac, own.cidr.address(), gateway);
+            core.net.ask_gateway = !arp::ask(guarded, now, core.mac, own.cidr.address(), gateway);
         }
-        core.net.routers.ask(device, now, core.now_us, core.mac);
+        core.net.routers.ask(guarded, now, core.now_us, core.mac);
         let up = core.net.status() != Status::Disconnected;
         for _ in 0..if up { EGRESS_BUDGET } else { 0 } {
-            if core.iface.poll_egress(now, device, &mut core.sockets) == PollResult::None {
+            if core.iface.poll_egress(now, guarded, &mut core.sockets) == PollResult::None {
                 break;
             }
         }

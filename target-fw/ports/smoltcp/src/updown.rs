@@ -79,7 +79,8 @@ impl Core {
     /// Begins anew without addresses, neighbours, routes and groups.
     fn renew_interface<D: Device>(&mut self, device: &mut D) {
         let seed = self.seeds.next();
-        *self.iface = fresh(device, self.mac, seed, self.instant());
+        let now = self.instant();
+        *self.iface = fresh(&mut self.guard.over(device), self.mac, seed, now);
     }
 
     /// Follows the DHCP client, or takes the fixed addresses.

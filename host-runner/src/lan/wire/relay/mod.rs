@@ -20,7 +20,7 @@ mod tests;
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime};
@@ -165,35 +165,10 @@ impl Relay {
         *lock(&self.flush) = flush;
     }
 
-    /// The file that gets every frame.
-    #[must_use]
-    pub fn capture(&self) -> Option<&Path> {
-        self.capture.as_deref()
-    }
-
-    /// The wall clock at which frames' times are 0.
-    #[must_use]
-    pub const fn epoch(&self) -> SystemTime {
-        self.epoch
-    }
-
     /// Frames of the case that runs, counted.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.lock().counts()
-    }
-
-    /// What went wrong with the rig since this was asked last, in words.
-    #[must_use]
-    pub fn troubles(&self) -> Vec<String> {
-        let troubles = self.shared.lock().take_troubles();
-        troubles
-            .into_iter()
-            .map(|(what, count)| match count {
-                1 => what.to_owned(),
-                _ => format!("{what} ({count} times)"),
-            })
-            .collect()
     }
 }
 
@@ -273,6 +248,25 @@ impl Cable for Relay {
 
     fn frames(&self) -> (Vec<Frame>, bool) {
         self.shared.lock().frames()
+    }
+
+    fn began(&self) -> SystemTime {
+        self.epoch
+    }
+
+    fn recording(&self) -> Option<PathBuf> {
+        self.capture.clone()
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        let troubles = self.shared.lock().take_troubles();
+        troubles
+            .into_iter()
+            .map(|(what, count)| match count {
+                1 => what.to_owned(),
+                _ => format!("{what} ({count} times)"),
+            })
+            .collect()
     }
 
     fn flush_neighbours(&self) -> io::Result<()> {

@@ -344,7 +344,7 @@ fn the_recording_can_be_read_again() {
     assert_eq!(arrived(&ends, 1), [77]);
     ends.host.send(&frame(5)).expect("sent");
     assert_eq!(receive(&ends.board), frame(5));
-    let epoch = ends.relay.epoch();
+    let epoch = ends.relay.began();
     let (frames, lost) = ends.relay.frames();
     drop(ends);
 

@@ -9,6 +9,7 @@ mod cycles;
 mod datagrams;
 mod dhcp;
 mod events;
+mod guard;
 mod interface;
 mod ipv6;
 mod listeners;

@@ -1,0 +1,3 @@
+//! What a stack must come through: awkward sizes, a bad cable, an attack.
+
+mod sizes;

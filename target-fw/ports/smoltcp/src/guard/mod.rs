@@ -1,0 +1,302 @@
+//! The guard between the device and smoltcp: every frame passes it, in both directions.
+//!
+//! smoltcp misses some of what the RFCs demand of a host on the wire. What can be mended from outside is
+//! mended here: frames that no host may take are dropped, some are answered, and some are put in a form that
+//! smoltcp understands. One frame is held at a time, so that it can be changed.
+//!
+//! Must not: panic on any bytes, allocate, know of sockets' data, or let anything in unseen.
+
+mod arp;
+mod device;
+mod dhcp;
+mod flows;
+mod frame;
+mod icmp;
+mod ipv4;
+mod ipv6;
+mod outgoing;
+mod packet;
+mod segments;
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use smoltcp::iface::{Interface, SocketSet};
+use smoltcp::phy::{Device, RxToken as _, TxToken as _};
+use smoltcp::time::Instant;
+use smoltcp::wire::IpCidr;
+
+use self::arp::Neighbours;
+pub(crate) use self::device::Guarded;
+use self::dhcp::Server;
+pub(crate) use self::flows::Flow;
+use self::flows::Flows;
+use self::frame::{ARP, IPV4, IPV6, SHORTEST, TAGGED, bytes, u16_at};
+use self::icmp::Errors;
+use self::outgoing::Notes;
+use self::packet::{Packet, protocol};
+use self::segments::Again;
+
+/// Room for a frame.
+pub(crate) type Buffer = [u8; frame::LONGEST];
+
+/// What is to become of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// smoltcp gets it, as it is now.
+    Pass,
+    /// Nobody gets it.
+    Drop,
+    /// It has become an answer of this many bytes.
+    Answer(usize),
+    /// Somebody probes for this address of ours.
+    Advertise(Ipv6Addr),
+    /// smoltcp gets it twice: first as it is now, then as it was.
+    Twice(Again),
+}
+
+/// What the buffer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    /// A frame of this length for smoltcp.
+    Frame(usize),
+    /// One that it has got once.
+    Again(usize, Again),
+}
+
+/// What became of the call for a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fetched {
+    /// There is none.
+    Nothing,
+    /// There was one, which smoltcp need not see.
+    Handled,
+    /// There is one for smoltcp.
+    Frame,
+}
+
+/// Who we are.
+struct Own<'a> {
+    mac: [u8; 6],
+    addresses: &'a [IpCidr],
+    now_us: u64,
+}
+
+impl Own<'_> {
+    fn has(&self, ip: IpAddr) -> bool {
+        self.addresses
+            .iter()
+            .any(|own| IpAddr::from(own.address()) == ip)
+    }
+
+    /// The IPv4 addresses with the lengths of their prefixes.
+    fn v4_networks(&self) -> impl Iterator<Item = (Ipv4Addr, u8)> {
+        self.addresses
+            .iter()
+            .filter_map(|own| match IpAddr::from(own.address()) {
+                IpAddr::V4(ip) => Some((ip, own.prefix_len())),
+                IpAddr::V6(_) => None,
+            })
+    }
+
+    /// The IPv4 address.
+    fn v4(&self) -> Option<Ipv4Addr> {
+        self.v4_networks().next().map(|(ip, _)| ip)
+    }
+
+    /// Whether an address means all hosts of our network; the smallest networks have none (RFC 3021).
+    fn is_subnet_broadcast(&self, ip: Ipv4Addr) -> bool {
+        self.v4_networks().any(|(own, prefix)| {
+            let hosts = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
+            prefix < 31 && own.to_bits() | hosts == ip.to_bits()
+        })
+    }
+
+    /// Whether an address can be another host's.
+    fn is_host(&self, ip: Ipv4Addr) -> bool {
+        ipv4::is_unicast(ip) && !self.is_subnet_broadcast(ip) && !self.has(ip.into())
+    }
+}
+
+/// The guard.
+pub(crate) struct Guard {
+    frame: &'static mut Buffer,
+    held: Held,
+    again: Option<Again>,
+    mac: [u8; 6],
+    errors: Errors,
+    notes: Notes,
+}
+
+impl Guard {
+    /// A guard for the host with this hardware address, with memory for a frame and for as many
+    /// connections as smoltcp has sockets.
+    pub(crate) fn new(
+        mac: [u8; 6],
+        frame: &'static mut Buffer,
+        flows: &'static mut [Option<Flow>],
+    ) -> Self {
+        Self {
+            frame,
+            held: Held::Nothing,
+            again: None,
+            mac,
+            errors: Errors::default(),
+            notes: Notes {
+                flows: Flows::new(flows),
+                neighbours: Neighbours::default(),
+                server: Server::default(),
+            },
+        }
+    }
+
+    /// The device as smoltcp may see it.
+    pub(crate) fn over<'a, D: Device>(&'a mut self, device: &'a mut D) -> Guarded<'a, D> {
+        Guarded {
+            guard: self,
+            device,
+        }
+    }
+
+    /// Whether a frame waits for smoltcp.
+    pub(crate) fn holds(&self) -> bool {
+        self.held != Held::Nothing
+    }
+
+    /// Takes a frame from the device and judges it, unless one is still held.
+    pub(crate) fn fetch<D: Device>(
+        &mut self,
+        device: &mut D,
+        now: Instant,
+        interface: &Interface,
+        sockets: &SocketSet<'_>,
+    ) -> Fetched {
+        match self.held {
+            Held::Frame(_) => return Fetched::Frame,
+            Held::Again(length, again) => {
+                again.restore(&mut self.frame[..]);
+                self.held = Held::Frame(length);
+                return Fetched::Frame;
+            }
+            Held::Nothing => {}
+        }
+        let Some((received, _)) = device.receive(now) else {
+            return Fetched::Nothing;
+        };
+        let buffer = &mut *self.frame;
+        let length = received.consume(|frame| {
+            let room = buffer.get_mut(..frame.len())?;
+            room.copy_from_slice(frame);
+            Some(frame.len())
+        });
+        let Some(length) = length.map(|length| self.untag(length)) else {
+            return Fetched::Handled;
+        };
+        let own = Own {
+            mac: self.mac,
+            addresses: interface.ip_addrs(),
+            now_us: u64::try_from(now.total_micros()).unwrap_or(0),
+        };
+        let verdict = self.judge(length, &own, sockets);
+        match verdict {
+            Verdict::Drop => {}
+            Verdict::Answer(length) => self.answer(device, now, length),
+            Verdict::Advertise(target) => {
+                let length = ipv6::advertise(&mut self.frame[..], target, self.mac);
+                self.answer(device, now, length);
+            }
+            Verdict::Pass => self.held = Held::Frame(length),
+            Verdict::Twice(again) => {
+                self.held = Held::Frame(length);
+                self.again = Some(again);
+            }
+        }
+        if self.holds() {
+            Fetched::Frame
+        } else {
+            Fetched::Handled
+        }
+    }
+
+    /// IEEE 802.1Q §6.9: a tag without a network in it is only a priority. The frame's new length.
+    fn untag(&mut self, length: usize) -> usize {
+        let identifier = u16_at(&self.frame[..], 14) & 0x0fff;
+        if length < 18 || u16_at(&self.frame[..], 12) != TAGGED || identifier != 0 {
+            return length;
+        }
+        self.frame.copy_within(16..length, 12);
+        length - 4
+    }
+
+    fn judge(&mut self, length: usize, own: &Own<'_>, sockets: &SocketSet<'_>) -> Verdict {
+        let frame = self.frame.get_mut(..length).unwrap_or(&mut []);
+        let destination: [u8; 6] = bytes(frame, 0);
+        let source: [u8; 6] = bytes(frame, 6);
+        if frame::is_host_mac(destination) && destination != own.mac || !frame::is_host_mac(source)
+        {
+            return Verdict::Drop;
+        }
+        let notes = &mut self.notes;
+        match u16_at(frame, 12) {
+            ARP => return notes.neighbours.judge(frame, own),
+            IPV4 | IPV6 => {}
+            _ => return Verdict::Drop,
+        }
+        let Some(mut packet) = Packet::parse(frame) else {
+            return Verdict::Drop;
+        };
+        let addresses = match (packet.source, packet.destination) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => ipv4::judge(frame, &packet, from, to, own),
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                let ends = (from, to);
+                ipv6::judge(
+                    frame,
+                    &mut packet,
+                    ends,
+                    own,
+                    &mut notes.neighbours,
+                    sockets,
+                )
+            }
+            _ => Verdict::Drop,
+        };
+        if addresses != Verdict::Pass {
+            return addresses;
+        }
+        match packet.protocol {
+            protocol::TCP => segments::judge(frame, &mut packet, &mut notes.flows, sockets),
+            // Only the first has ports, and none is complete.
+            protocol::UDP if packet.is_fragment => Verdict::Pass,
+            protocol::UDP => {
+                if own.has(packet.destination)
+                    && !icmp::is_udp_open(frame, &packet, sockets)
+                    && !self.errors.may_send(own.now_us)
+                {
+                    return Verdict::Drop;
+                }
+                notes.server.judge(frame, &packet)
+            }
+            _ => Verdict::Pass,
+        }
+    }
+
+    /// Sends what the frame has become. If there is no room for it now, it is lost: whoever asked will
+    /// ask again.
+    fn answer<D: Device>(&mut self, device: &mut D, now: Instant, length: usize) {
+        let Some(token) = device.transmit(now) else {
+            return;
+        };
+        token.consume(length.max(SHORTEST), |out| {
+            let (answer, padding) = out.split_at_mut(length);
+            padding.fill(0);
+            answer.copy_from_slice(self.frame.get(..length).unwrap_or(&[]));
+        });
+    }
+
+    /// Forgets the connections that are no more, when their places are needed.
+    pub(crate) fn tidy(&mut self, sockets: &SocketSet<'_>) {
+        if !self.notes.flows.has_room() {
+            segments::forget_the_dead(&mut self.notes.flows, sockets);
+        }
+    }
+}

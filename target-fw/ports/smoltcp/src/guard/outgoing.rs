@@ -1,0 +1,60 @@
+//! Frames that smoltcp sends: corrected, padded, and taken note of.
+
+use core::net::IpAddr;
+
+use super::arp::Neighbours;
+use super::dhcp::Server;
+use super::flows::Flows;
+use super::frame::{ARP, ETHERNET, put, u8_at, u16_at};
+use super::ipv6;
+use super::packet::{Packet, protocol};
+
+/// Router alert (RFC 2113).
+const ROUTER_ALERT: [u8; 4] = [148, 4, 0, 0];
+
+/// What is remembered of frames.
+pub(super) struct Notes {
+    pub(super) flows: Flows,
+    pub(super) neighbours: Neighbours,
+    pub(super) server: Server,
+}
+
+impl Notes {
+    /// Corrects a frame that is about to leave. Behind its first `length` bytes there is zeroed room.
+    /// How long it is then.
+    pub(super) fn leaves(&mut self, frame: &mut [u8], length: usize) -> usize {
+        if u16_at(frame, 12) == ARP {
+            self.neighbours.leaves(frame);
+            return length;
+        }
+        let Some(mut packet) = Packet::parse(frame.get(..length).unwrap_or(&[])) else {
+            return length;
+        };
+        match (packet.source, packet.protocol) {
+            (_, protocol::TCP) => self.flows.leaves(frame, &packet),
+            (IpAddr::V4(_), protocol::UDP) => return self.server.leaves(frame, &mut packet),
+            (IpAddr::V4(_), protocol::IGMP) => return alert_routers(frame, packet),
+            (IpAddr::V6(_), protocol::ICMPV6) => {
+                ipv6::leaves(frame, &packet, &mut self.neighbours);
+            }
+            _ => {}
+        }
+        length
+    }
+}
+
+/// RFC 2236 §2: group messages tell routers to look at them. Fits into the padding.
+fn alert_routers(frame: &mut [u8], mut packet: Packet) -> usize {
+    let end = packet.end + ROUTER_ALERT.len();
+    if u8_at(frame, ETHERNET) != 0x45 || end > frame.len() {
+        return packet.end;
+    }
+    frame.copy_within(
+        packet.payload..packet.end,
+        packet.payload + ROUTER_ALERT.len(),
+    );
+    put(frame, packet.payload, &ROUTER_ALERT);
+    put(frame, ETHERNET, &[0x46]);
+    packet.set_end(frame, end);
+    end
+}

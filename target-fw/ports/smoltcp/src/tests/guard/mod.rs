@@ -1,0 +1,7 @@
+//! What the guard mends: crafted frames go in, and the frames that come out are looked at.
+
+mod addresses;
+mod arp;
+mod ghost;
+mod reset;
+mod segments;
