@@ -3,13 +3,13 @@
 //! Must not: clean up (the runner of the case does), or judge.
 
 use core::net::SocketAddr;
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use nsapi::{Limits, Protocol, SocketAddress};
+use nsapi::{Error, Limits, Protocol, SocketAddress};
 use nsapi_protocol::message::Handle;
 use nsapi_protocol::{Kind, Op};
 use tokio::task::JoinSet;
@@ -27,6 +27,9 @@ use crate::{Done, Dut, Stop, Trouble};
 
 /// How long fixtures wait for something the IUT should do, on the reference.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a board may take to come back after a restart, on the reference.
+const RESTART: Duration = Duration::from_secs(10);
 
 /// All a running case has.
 #[derive(Debug)]
@@ -323,6 +326,26 @@ impl Ctx {
         Interface::new(&self.state)
     }
 
+    /// Restarts the board and greets it again; skips the case if the board cannot. Sockets and counters from
+    /// before are gone. The interface is on its way up afterwards ([`Interface::becomes`]).
+    pub async fn restart(&self) -> Result<(), Stop> {
+        match self.state.call(Op::Restart).await {
+            Ok(answer) if answer.failed_with(Error::UNSUPPORTED) => {
+                return Err(Stop::Skip("the board cannot restart itself".into()));
+            }
+            Ok(answer) => drop(answer.expect(Done)?),
+            // The answer was lost, and the board is back already.
+            Err(Trouble::Rebooted { crashed: false }) => {}
+            Err(trouble) => return Err(trouble.into()),
+        }
+        self.state.interface_changed.store(true, Ordering::Relaxed);
+        let limit = RESTART.mul_f64(self.state.scale);
+        let took = self.state.dut.greet_after_restart(limit).await?;
+        let took = text::duration(took);
+        self.state.steps.say(format!("the board is back ({took})"));
+        Ok(())
+    }
+
     /// Sets an option of the stack.
     pub async fn set_stack_option(
         &self,
@@ -448,4 +471,55 @@ pub(crate) fn call<'a, T>(
 /// A handle for an object that `accept` makes.
 pub(crate) fn child_handle(state: &State) -> Handle {
     state.dut.new_handle(Kind::Tcp)
+}
+
+#[cfg(test)]
+mod tests {
+    use nsapi_protocol::{Answer, Hello};
+
+    use super::*;
+    use crate::fake::{Does, agent, context_with, greeted, hello, usual};
+
+    /// An agent that answers a restart with this code, and then has the next of these boot numbers.
+    async fn restarting(code: i32, boots: impl Iterator<Item = u32> + Send + 'static) -> Ctx {
+        let mut boots = boots;
+        let mut boot = 7;
+        let link = agent(move |op| match *op {
+            Op::Restart => {
+                boot = boots.next().unwrap_or(boot);
+                Does::Answers(Answer::Code(code))
+            }
+            Op::Hello { nonce, .. } => Does::Answers(Answer::Hello(Hello {
+                boot,
+                ..hello(nonce)
+            })),
+            _ => usual(op),
+        });
+        let (dut, identity) = greeted(link).await.unwrap();
+        context_with(dut, identity)
+    }
+
+    #[tokio::test]
+    async fn a_restart_is_another_boot_of_the_same_board() {
+        let cx = restarting(0, 8..).await;
+        cx.restart().await.unwrap();
+        assert_eq!(cx.dut().identity().boot, 8);
+        cx.restart().await.unwrap();
+        assert_eq!(cx.dut().identity().boot, 9);
+        assert!(cx.state.interface_changed.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn a_board_that_does_not_restart_is_noticed() {
+        let cx = restarting(0, core::iter::empty()).await;
+        let Err(Stop::Trouble(trouble)) = cx.restart().await else {
+            panic!("it is the same boot");
+        };
+        assert!(
+            trouble.to_string().contains("has not been reset"),
+            "{trouble}"
+        );
+        let cx = restarting(Error::UNSUPPORTED.code(), core::iter::empty()).await;
+        assert!(matches!(cx.restart().await, Err(Stop::Skip(_))));
+    }
 }

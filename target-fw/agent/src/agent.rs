@@ -48,6 +48,16 @@ struct Core<'m, I: Iut + ?Sized + 'static> {
     status_changed: bool,
     /// The first poll has been made.
     started: bool,
+    restart: Restart,
+}
+
+/// Whether the board can restart itself, and shall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Restart {
+    Impossible,
+    Possible,
+    /// It shall, once the answer has left. Nothing else is done until then.
+    Asked,
 }
 
 impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
@@ -93,8 +103,20 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
                 promised_us: None,
                 status_changed: false,
                 started: false,
+                restart: Restart::Impossible,
             },
         }
+    }
+
+    /// The board can restart itself: it does so when [`Self::restart_is_due`].
+    pub const fn allow_restart(&mut self) {
+        self.core.restart = Restart::Possible;
+    }
+
+    /// The runner has asked for a restart, and the link has taken the answer.
+    #[must_use]
+    pub fn restart_is_due(&self) -> bool {
+        self.core.restart == Restart::Asked && !self.core.outbox.is_waiting()
     }
 
     /// Takes bytes from the link, any bytes. What is beyond [`Self::room`] is lost.
@@ -210,6 +232,10 @@ impl<I: Iut + ?Sized> Core<'_, I> {
 
     fn request(&mut self, request: &Request<'_>) {
         let &Request { id, ref op } = request;
+        if self.restart == Restart::Asked {
+            // Whoever asks now is answered by the agent that comes after.
+            return;
+        }
         if let Op::Hello { protocol, nonce } = *op {
             return self.hello(id, protocol, nonce);
         }
@@ -240,10 +266,14 @@ impl<I: Iut + ?Sized> Core<'_, I> {
                 .reply(id, elapsed_us(iut, started_us), Answer::Scope(report));
         }
         if matches!(op, Op::Restart) {
-            // No board offers it yet.
-            return self
-                .outbox
-                .reply(id, 0, Answer::Code(Error::UNSUPPORTED.code()));
+            let answer = match self.restart {
+                Restart::Impossible => Error::UNSUPPORTED.code(),
+                Restart::Possible | Restart::Asked => {
+                    self.restart = Restart::Asked;
+                    0
+                }
+            };
+            return self.outbox.reply(id, 0, Answer::Code(answer));
         }
         match self.work.dispatch(op, started_us) {
             Ok(Dispatch::Answer(answer)) => {

@@ -187,6 +187,40 @@ impl Dut {
         Ok(self.identity())
     }
 
+    /// Greets the agent that comes after a restart it was asked for: the same board and image, another boot.
+    /// How long that took.
+    pub(crate) async fn greet_after_restart(&self, limit: Duration) -> Result<Duration, Trouble> {
+        let began = Instant::now();
+        let before = self.identity();
+        let expected = Expected {
+            board: Some(before.board.clone()),
+            build_id: Some(before.build_id.clone()),
+            nonce: before.nonce.wrapping_add(1),
+            tap: None,
+        };
+        // Only the new one answers: an agent that is about to restart takes no request.
+        let after = self
+            .greet_again(expected, limit)
+            .await
+            .map_err(|error| match error {
+                GreetError::LinkLost(why) => Trouble::LinkLost(why),
+                error => Trouble::Silent {
+                    request: format!("a greeting after its restart ({error})"),
+                    waited_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+                },
+            })?;
+        if after.beacon.is_some() {
+            return Err(Trouble::Rebooted { crashed: true });
+        }
+        if after.boot == before.boot {
+            return Err(Trouble::Rejected {
+                request: "restart".into(),
+                reason: "the board says that it is, but it has not been reset".into(),
+            });
+        }
+        Ok(began.elapsed())
+    }
+
     /// Who the agent is.
     #[must_use]
     pub fn identity(&self) -> Arc<Identity> {

@@ -431,3 +431,24 @@ fn lateness_is_reported_once() {
     };
     assert_eq!(report.jitter_us, 5, "what the board itself says");
 }
+
+#[test]
+fn a_board_restarts_only_if_it_can_and_its_answer_has_left() {
+    let mut bench = with_null();
+    assert_eq!(
+        bench.ask(Op::Restart),
+        Answer::Code(nsapi::Error::UNSUPPORTED.code())
+    );
+    assert!(!bench.agent.restart_is_due());
+    bench.agent.allow_restart();
+    bench.link.room = 0;
+    bench.send(Op::Restart);
+    bench.send(Op::Ping);
+    assert_eq!(bench.run(), []);
+    assert!(!bench.agent.restart_is_due());
+    bench.link.room = usize::MAX;
+    let replies: Vec<_> = bench.run().into_iter().filter_map(reply).collect();
+    assert_eq!(replies.len(), 1, "the ping is for the one who comes after");
+    assert_eq!(replies[0].answer, Answer::Code(0));
+    assert!(bench.agent.restart_is_due());
+}

@@ -6,6 +6,8 @@ use nsapi_agent::{Agent, Counters, Identity, Memory};
 use nsapi_smoltcp::{Config, SmoltcpStack, StackResources};
 use static_cell::{ConstStaticCell, StaticCell};
 
+use cortex_m::peripheral::SCB;
+
 use crate::brake::Course;
 use crate::hardware::clock::{self, BoardClock};
 use crate::hardware::lan9118::Lan9118;
@@ -115,6 +117,7 @@ fn prepare() -> (
     };
     let memory = AGENT_MEMORY.take();
     let agent = AGENT.init_with(|| Agent::new(iut, identity, &COUNTERS, memory));
+    agent.allow_restart();
     (stack, agent, UartLink::start(), course)
 }
 
@@ -141,6 +144,11 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink, co
             }
         }
         let sending = link.send_portion();
+        if agent.restart_is_due() && link.is_empty() {
+            say!("restart, as the runner asked");
+            UartLink::wait_until_sent();
+            SCB::sys_reset();
+        }
         let stack_at = match course {
             Course::Normal => stack.poll(clock::now_us()),
             Course::Quiet | Course::Stop => None,

@@ -15,6 +15,9 @@ use crate::ring::Ring;
 /// Bytes handed to the UART in one turn of the main loop: some 160 µs on the emulated board.
 const PORTION: usize = 64;
 
+/// Looks at the UART until its last byte must have left.
+const LAST_BYTE: u32 = 100_000;
+
 /// What separates frames (docs/src/protocol.md).
 const FRAME_END: u8 = 0;
 
@@ -87,6 +90,20 @@ impl UartLink {
             }
         }
         !SENDING.is_empty()
+    }
+
+    /// Whether every byte has been handed to the UART.
+    pub(crate) fn is_empty(&self) -> bool {
+        SENDING.is_empty()
+    }
+
+    /// Waits until the UART has sent the last byte, but not for ever. For the end only.
+    pub(crate) fn wait_until_sent() {
+        for _ in 0..LAST_BYTE {
+            if Uart::LINK.is_ready_to_send() {
+                return;
+            }
+        }
     }
 }
 

@@ -148,6 +148,14 @@ impl Host {
         described
     }
 
+    /// Whether this is one of the interface's addresses.
+    fn has(&self, ip: Ipv6Addr) -> bool {
+        getifaddrs().into_iter().flatten().any(|it| {
+            let own = it.address.as_ref().and_then(|it| it.as_sockaddr_in6());
+            it.interface_name == self.name && own.is_some_and(|own| own.ip() == ip)
+        })
+    }
+
     /// The gateway, if a route leads to one.
     pub(crate) fn gateway(&self) -> Option<Ipv4Addr> {
         default_gateway(&fs::read_to_string(ROUTES).ok()?, &self.name)
@@ -163,10 +171,7 @@ impl Host {
             IpAddress::V4(ip) if Ipv4Addr::from(ip) == self.own => IpAddr::from(ip),
             IpAddress::V6(ip) if self.dual => {
                 let ip = Ipv6Addr::from(ip);
-                let Described {
-                    ipv6, link_local, ..
-                } = self.describe();
-                if ipv6 != Some(ip) && link_local != Some(ip) {
+                if !self.has(ip) {
                     return foreign;
                 }
                 IpAddr::V6(ip)
