@@ -84,7 +84,9 @@ pub fn checks(inventory: &Inventory) -> Vec<Check> {
     let built = boards
         .iter()
         .any(|board| matches!(board.firmware, Firmware::Crate(_)));
-    let native = boards.iter().any(|board| board.kind == BoardKind::Native);
+    let native = boards
+        .iter()
+        .any(|board| matches!(board.kind, BoardKind::Native { .. }));
     let mut checks = vec![board_list(inventory)];
     if built {
         checks.push(cargo());

@@ -89,7 +89,7 @@ pub async fn measure(board: &Board, options: &Options, stop: &Stop) -> io::Resul
         }
         verdicts.extend(done.verdicts);
         problems.extend(done.problems);
-        if board.kind != BoardKind::Native {
+        if !matches!(board.kind, BoardKind::Native { .. }) {
             match sizes::of(done.elf.as_deref()) {
                 Ok(sizes) => figures.take_sizes(sizes),
                 Err(problem) => problems.push(format!("sizes: {problem}")),

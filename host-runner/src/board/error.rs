@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::process::Ended;
 use crate::lan::LanKind;
+use crate::lan::wire::Refusal;
 use crate::link::{LinkError, LinkKind};
 
 /// Trouble with a board.
@@ -38,6 +39,22 @@ pub enum BoardError {
         lan: LanKind,
         /// The ones it can use.
         known: String,
+    },
+    /// There is no wire on this machine, and nothing else will do.
+    #[error("board {board}: {refusal}; {}", refusal.advice().join("; "))]
+    NoWire {
+        /// Which.
+        board: String,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// It could not be plugged into its lan.
+    #[error("board {board} cannot be plugged in: {source}")]
+    Plug {
+        /// Which.
+        board: String,
+        /// Why.
+        source: std::io::Error,
     },
     /// The image did not build.
     #[error("firmware {name} does not build ({command} in {}: {status}):\n{output}", directory.display())]
@@ -123,7 +140,7 @@ impl BoardError {
         match self {
             Self::Locked { .. } => "lock",
             Self::NoLink { .. } | Self::Link { .. } => "link",
-            Self::NoLan { .. } => "lan",
+            Self::NoLan { .. } | Self::NoWire { .. } | Self::Plug { .. } => "lan",
             Self::Build { .. } => "build",
             Self::Image { .. } => "image",
             Self::QemuMissing | Self::Qemu { .. } => "qemu",

@@ -4,6 +4,7 @@
 
 mod error;
 mod firmware;
+mod lan;
 mod lock;
 mod looping;
 mod native;
@@ -15,6 +16,7 @@ use core::fmt;
 use core::future::Future;
 use core::time::Duration;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use hil_kit::rig::{Channel, SocketFactory};
@@ -23,14 +25,16 @@ use tokio::time::Instant;
 pub use error::BoardError;
 pub use firmware::{Image, prepare};
 pub use process::Ended;
+pub(crate) use process::spawn_lasting;
 
 use self::error::at;
+use self::lan::Lan;
 use self::lock::BoardLock;
 use self::process::Process;
 use self::qemu::Monitor;
 use self::rundir::RunDir;
 use crate::inventory::{Board, BoardKind, Link};
-use crate::lan::{LanKind, Loopback, UserNet};
+use crate::lan::LanKind;
 use crate::link::LinkKind;
 
 /// Time a board gets to end by itself before it is killed.
@@ -64,8 +68,7 @@ pub struct RunningBoard {
     board: Board,
     image: Image,
     link: Link,
-    lan: Arc<dyn SocketFactory>,
-    lan_reason: &'static str,
+    lan: Lan,
     evidence: PathBuf,
     machine: Option<Process>,
     monitor: Arc<Monitor>,
@@ -82,8 +85,7 @@ pub struct RunningBoard {
 /// Trouble of the rig; nothing is left behind then.
 pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard, BoardError> {
     let link = choose_link(board, options.link)?;
-    let monitor = Arc::default();
-    let (lan, lan_reason) = choose_lan(board, options.lan, &monitor)?;
+    let kind = fitting_lan(board, options.lan)?;
     let image = match &options.image {
         Some(image) => image.clone(),
         None => prepare(board).await?,
@@ -91,12 +93,13 @@ pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard
     let lock = BoardLock::take(board)?;
     std::fs::create_dir_all(&options.evidence).map_err(at(&options.evidence))?;
     let run_dir = RunDir::create()?;
+    let monitor = Arc::default();
+    let lan = Lan::make(board, kind, &options.evidence, &monitor).await?;
     let mut running = RunningBoard {
         board: board.clone(),
         image,
         link,
         lan,
-        lan_reason,
         evidence: options.evidence.clone(),
         machine: None,
         monitor,
@@ -142,7 +145,7 @@ impl RunningBoard {
     /// What carries its frames. Stays valid over restarts.
     #[must_use]
     pub fn lan(&self) -> Arc<dyn SocketFactory> {
-        Arc::clone(&self.lan)
+        Arc::clone(&self.lan.sockets)
     }
 
     /// The build id that its agent must announce, if the image has one.
@@ -170,6 +173,9 @@ impl RunningBoard {
     pub async fn restart(&mut self) -> Result<Box<dyn Channel>, BoardError> {
         self.channel = None;
         self.machine = None;
+        if let Some(wire) = &self.lan.wire {
+            wire.unplug();
+        }
         self.boot().await
     }
 
@@ -218,11 +224,12 @@ impl RunningBoard {
     #[must_use]
     pub fn evidence_files(&self) -> Vec<(&'static str, PathBuf)> {
         let files = match self.board.kind {
-            BoardKind::Native => vec![("target log", self.evidence.join("target.log"))],
+            BoardKind::Native { .. } => vec![("target log", self.evidence.join("target.log"))],
             BoardKind::Qemu { .. } => qemu::evidence_files(&self.evidence),
         };
         files
             .into_iter()
+            .chain([("frames on the cable", self.evidence.join(lan::CAPTURE))])
             .filter(|(_, path)| path.is_file())
             .collect()
     }
@@ -235,8 +242,8 @@ impl RunningBoard {
             self.board.name,
             self.board.kind.name(),
             self.link.kind(),
-            self.lan.name(),
-            self.lan_reason
+            self.lan.sockets.name(),
+            self.lan.reason
         )
     }
 
@@ -244,15 +251,25 @@ impl RunningBoard {
         let began = Instant::now();
         let name = &self.board.name;
         let (process, channel): (Process, Box<dyn Channel>) = match &self.board.kind {
-            BoardKind::Native => {
+            BoardKind::Native { stack } => {
                 let log = self.evidence.join("target.log");
+                let agent = Command::new(&self.image.elf);
+                let attached = self.lan.attach(name, *stack, agent).await?;
                 let (process, stream) =
-                    native::start(name, &self.image, self.run_dir.path(), &log).await?;
+                    native::start(name, &self.image, attached, self.run_dir.path(), &log).await?;
                 (process, Box::new(stream))
             }
             BoardKind::Qemu { machine } => {
-                let (process, serial) =
-                    qemu::start(name, machine, &self.image, &self.evidence, &self.monitor).await?;
+                let back_end = self.lan.back_end(name, &self.monitor)?;
+                let (process, serial) = qemu::start(
+                    name,
+                    machine,
+                    &self.image,
+                    back_end,
+                    &self.evidence,
+                    &self.monitor,
+                )
+                .await?;
                 (process, Box::new(serial))
             }
         };
@@ -294,31 +311,15 @@ pub(crate) fn in_words(lans: &[LanKind]) -> String {
         .join(", ")
 }
 
-/// The lan and, if it was left open, why it was chosen.
-fn choose_lan(
-    board: &Board,
-    wanted: Option<LanKind>,
-    monitor: &Arc<Monitor>,
-) -> Result<(Arc<dyn SocketFactory>, &'static str), BoardError> {
+/// The kind of lan that is wanted, if the board can use it.
+fn fitting_lan(board: &Board, wanted: Option<LanKind>) -> Result<LanKind, BoardError> {
     let lan = wanted.unwrap_or(board.lan);
-    match (&board.kind, lan) {
-        (BoardKind::Native, LanKind::Auto) => Ok((
-            Arc::new(Loopback::default()),
-            " (auto: the agent is a process of this machine and uses its sockets)",
-        )),
-        (BoardKind::Native, LanKind::Loopback) => Ok((Arc::new(Loopback::default()), "")),
-        (BoardKind::Qemu { .. }, LanKind::Auto) => Ok((
-            Arc::new(UserNet::new(Arc::clone(monitor))),
-            " (auto: QEMU's user network needs no privileges)",
-        )),
-        (BoardKind::Qemu { .. }, LanKind::User) => {
-            Ok((Arc::new(UserNet::new(Arc::clone(monitor))), ""))
-        }
-        (kind @ BoardKind::Native, LanKind::User)
-        | (kind @ BoardKind::Qemu { .. }, LanKind::Loopback) => Err(BoardError::NoLan {
-            board: board.name.clone(),
-            lan,
-            known: in_words(kind.lans()),
-        }),
+    if board.kind.lans().contains(&lan) {
+        return Ok(lan);
     }
+    Err(BoardError::NoLan {
+        board: board.name.clone(),
+        lan,
+        known: in_words(board.kind.lans()),
+    })
 }

@@ -16,10 +16,11 @@ use crate::link;
 /// Time from spawning the agent to its socket.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Starts an agent and connects to it.
+/// Starts an agent, by a command that says what is special about it, and connects to it.
 pub(super) async fn start(
     board: &str,
     image: &Image,
+    mut command: Command,
     run_dir: &Path,
     log: &Path,
 ) -> Result<(Process, UnixStream), BoardError> {
@@ -32,7 +33,6 @@ pub(super) async fn start(
         .open(log)
         .map_err(at(log))?;
     let second = sink.try_clone().map_err(at(log))?;
-    let mut command = Command::new(&image.elf);
     command
         .arg("--link")
         .arg(format!("unix:{}", socket.display()))

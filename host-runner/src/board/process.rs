@@ -195,9 +195,39 @@ fn in_words(status: ExitStatus) -> String {
     }
 }
 
-type Job = (Command, oneshot::Sender<io::Result<Child>>);
+/// What is to be spawned, and whom to tell. Whoever does not want the child any more gives it back.
+type Job = (
+    Command,
+    Box<dyn FnOnce(io::Result<Child>) -> Option<Child> + Send>,
+);
+
+/// Spawns a command whose parent-death signal means the end of the runner. Blocks until it is spawned.
+pub(crate) fn spawn_lasting(command: Command) -> io::Result<Child> {
+    let (reply, answer) = mpsc::channel();
+    submit(command, move |spawned| match reply.send(spawned) {
+        Err(mpsc::SendError(Ok(unwanted))) => Some(unwanted),
+        _ => None,
+    })?;
+    answer.recv().map_err(|_| no_thread())?
+}
 
 async fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
+    let (reply, answer) = oneshot::channel();
+    submit(command, move |spawned| match reply.send(spawned) {
+        Err(Ok(unwanted)) => Some(unwanted),
+        _ => None,
+    })?;
+    answer.await.map_err(|_| no_thread())?
+}
+
+fn no_thread() -> io::Error {
+    io::Error::other("the thread that spawns boards is not there")
+}
+
+fn submit(
+    command: Command,
+    tell: impl FnOnce(io::Result<Child>) -> Option<Child> + Send + 'static,
+) -> io::Result<()> {
     static JOBS: OnceLock<mpsc::Sender<Job>> = OnceLock::new();
     let jobs = JOBS.get_or_init(|| {
         let (jobs, todo) = mpsc::channel::<Job>();
@@ -205,8 +235,8 @@ async fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
         let _ = std::thread::Builder::new()
             .name("board-spawner".into())
             .spawn(move || {
-                for (mut command, reply) in todo {
-                    if let Err(Ok(mut unwanted)) = reply.send(command.spawn()) {
+                for (mut command, tell) in todo {
+                    if let Some(mut unwanted) = tell(command.spawn()) {
                         let _ = unwanted.kill();
                         let _ = unwanted.wait();
                     }
@@ -214,8 +244,6 @@ async fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
             });
         jobs
     });
-    let (reply, answer) = oneshot::channel();
-    let broken = || io::Error::other("the thread that spawns boards is not there");
-    jobs.send((command, reply)).map_err(|_| broken())?;
-    answer.await.map_err(|_| broken())?
+    jobs.send((command, Box::new(tell)))
+        .map_err(|_| no_thread())
 }

@@ -329,7 +329,7 @@ fn board_error(error: BoardError) -> StartError {
     let cause = match &error {
         BoardError::Locked { .. } => "locked",
         BoardError::NoLink { .. } | BoardError::Link { .. } => "link",
-        BoardError::NoLan { .. } => "lan",
+        BoardError::NoLan { .. } | BoardError::NoWire { .. } | BoardError::Plug { .. } => "lan",
         BoardError::Build { .. } | BoardError::Image { .. } => "image",
         BoardError::QemuMissing | BoardError::Spawn { .. } => "missing",
         BoardError::Gone { .. } => "gone",

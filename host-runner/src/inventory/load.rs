@@ -12,14 +12,14 @@ use toml::de::DeTable;
 
 use super::diagnostic::{InventoryError, Problem, similar};
 use super::reader::{Field, Problems, Table};
-use super::{Board, BoardKind, Firmware, Inventory, Link};
+use super::{Board, BoardKind, Firmware, Inventory, Link, Stack};
 use crate::lan::LanKind;
 use crate::link::LinkKind;
 
 /// Kinds and other words that the format knows and this version cannot drive.
 const LATER_KINDS: [&str; 2] = ["probe", "serial"];
 const LATER_LINKS: [&str; 1] = ["rtt"];
-const LATER_LANS: [&str; 2] = ["wire", "nic"];
+const LATER_LANS: [&str; 1] = ["nic"];
 
 pub(super) fn load(path: &Path) -> Result<Inventory, InventoryError> {
     let text = std::fs::read_to_string(path).map_err(|source| InventoryError::Unreadable {
@@ -156,8 +156,11 @@ fn board(
         "rtt_allowance_ms",
         "deadline_scale",
     ];
-    if !matches!(kind, Some(BoardKind::Native)) {
+    if !matches!(kind, Some(BoardKind::Native { .. })) {
         known.push("machine");
+    }
+    if !matches!(kind, Some(BoardKind::Qemu { .. })) {
+        known.push("stack");
     }
     table.finish(&known);
     Some(Board {
@@ -178,7 +181,9 @@ fn board(
 
 fn kind(word: &Field<String>, table: &mut Table<'_, '_>) -> Option<BoardKind> {
     match word.value.as_str() {
-        "native" => Some(BoardKind::Native),
+        "native" => Some(BoardKind::Native {
+            stack: stack(table)?,
+        }),
         "qemu" => {
             let machine = table.required_text(
                 "machine",
@@ -211,6 +216,27 @@ fn kind(word: &Field<String>, table: &mut Table<'_, '_>) -> Option<BoardKind> {
             None
         }
     }
+}
+
+/// Whose stack a process of this machine uses; the kernel's unless it says otherwise.
+fn stack(table: &mut Table<'_, '_>) -> Option<Stack> {
+    let Some(word) = table.text("stack") else {
+        return Some(Stack::Kernel);
+    };
+    let found = Stack::ALL
+        .into_iter()
+        .find(|stack| stack.name() == word.value);
+    if found.is_none() {
+        let known = Stack::ALL.map(|stack| stack.name().to_owned());
+        let meant = similar(&word.value, Stack::ALL.map(Stack::name));
+        table.problem(
+            &word,
+            format!("unknown stack \"{}\"", word.value),
+            "unknown stack",
+            choice(meant, &known),
+        );
+    }
+    found
 }
 
 fn firmware(table: &mut Table<'_, '_>, place: &Place) -> Option<Firmware> {
@@ -266,7 +292,7 @@ fn deviations(table: &mut Table<'_, '_>, place: &Place) -> Option<PathBuf> {
 fn links(table: &mut Table<'_, '_>, kind: Option<&BoardKind>) -> (Vec<Link>, Option<LinkKind>) {
     let usual = match kind {
         Some(BoardKind::Qemu { .. }) => Link::Serial { uart: 0 },
-        Some(BoardKind::Native) | None => Link::Unix,
+        Some(BoardKind::Native { .. }) | None => Link::Unix,
     };
     let mut links = Vec::new();
     // Asked only of a kind that is known: the links of an unknown one cannot be judged.

@@ -60,7 +60,10 @@ pub struct Board {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BoardKind {
     /// A process of this machine.
-    Native,
+    Native {
+        /// Whose network stack it uses.
+        stack: Stack,
+    },
     /// `qemu-system-arm`.
     Qemu {
         /// The `-machine`.
@@ -73,7 +76,7 @@ impl BoardKind {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Native => "native",
+            Self::Native { .. } => "native",
             Self::Qemu { .. } => "qemu",
         }
     }
@@ -82,8 +85,35 @@ impl BoardKind {
     #[must_use]
     pub const fn lans(&self) -> &'static [LanKind] {
         match self {
-            Self::Native => &[LanKind::Auto, LanKind::Loopback],
-            Self::Qemu { .. } => &[LanKind::Auto, LanKind::User],
+            Self::Native { stack: Stack::Own } => &[LanKind::Auto, LanKind::Wire],
+            Self::Native { .. } => &[LanKind::Auto, LanKind::Loopback, LanKind::Wire],
+            Self::Qemu { .. } => &[LanKind::Auto, LanKind::User, LanKind::Wire],
+        }
+    }
+}
+
+/// Whose network stack a board uses that is a process of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// That of the kernel, through sockets.
+    Kernel,
+    /// Its own: it takes frames.
+    Own,
+    /// Nobody's.
+    None,
+}
+
+impl Stack {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Kernel, Self::Own, Self::None];
+
+    /// The word used in boards.toml.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Own => "own",
+            Self::None => "none",
         }
     }
 }

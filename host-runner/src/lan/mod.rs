@@ -12,6 +12,7 @@ use core::str::FromStr;
 
 pub use loopback::Loopback;
 pub use user::UserNet;
+pub use wire::Wire;
 
 use crate::link::UnknownKind;
 
@@ -24,11 +25,13 @@ pub enum LanKind {
     Loopback,
     /// QEMU's user network.
     User,
+    /// A cable that the runner owns.
+    Wire,
 }
 
 impl LanKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Loopback, Self::User];
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Loopback, Self::User, Self::Wire];
 
     /// The word used in boards.toml and on the command line.
     #[must_use]
@@ -37,6 +40,7 @@ impl LanKind {
             Self::Auto => "auto",
             Self::Loopback => "loopback",
             Self::User => "user",
+            Self::Wire => "wire",
         }
     }
 }

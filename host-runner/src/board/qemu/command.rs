@@ -1,9 +1,11 @@
 //! QEMU's command line.
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::NETDEV;
+use crate::lan::wire::inherit;
 
 /// The emulator.
 pub(super) const PROGRAM: &str = "qemu-system-arm";
@@ -57,8 +59,16 @@ fn frames(evidence: &Path, start: u32) -> PathBuf {
     })
 }
 
+/// Where the frames of the guest's network card go.
+pub(in crate::board) enum BackEnd {
+    /// Into QEMU's user network.
+    User,
+    /// Over a datagram socket, one each.
+    Frames(OwnedFd),
+}
+
 /// The command; its standard input is the socket of the monitor.
-pub(super) fn line(machine: &str, elf: &Path, files: &Files) -> Command {
+pub(super) fn line(machine: &str, elf: &Path, back_end: BackEnd, files: &Files) -> Command {
     let mut command = Command::new(PROGRAM);
     command
         // Stopped until the link is open, so that nothing the guest says is lost; and before the UART is
@@ -94,15 +104,30 @@ pub(super) fn line(machine: &str, elf: &Path, files: &Files) -> Command {
             &format!("file,id=log,append=on,path={}", option(&files.target_log)),
         ])
         .args(["-serial", "chardev:log"])
-        .args(["-netdev", &format!("user,id={NETDEV},ipv4=on,ipv6=off")])
-        .args(["-net", &format!("nic,netdev={NETDEV},model=lan9118")])
-        .args([
-            "-object",
-            &format!(
-                "filter-dump,id=dump,netdev={NETDEV},file={}",
-                option(&files.frames)
-            ),
-        ]);
+        .args(["-net", &format!("nic,netdev={NETDEV},model=lan9118")]);
+    match back_end {
+        BackEnd::User => {
+            command
+                .args(["-netdev", &format!("user,id={NETDEV},ipv4=on,ipv6=off")])
+                .args([
+                    "-object",
+                    &format!(
+                        "filter-dump,id=dump,netdev={NETDEV},file={}",
+                        option(&files.frames)
+                    ),
+                ]);
+        }
+        BackEnd::Frames(end) => {
+            command.args([
+                "-netdev",
+                &format!(
+                    "dgram,id={NETDEV},local.type=fd,local.str={}",
+                    end.as_raw_fd()
+                ),
+            ]);
+            inherit(&mut command, end);
+        }
+    }
     command
 }
 
@@ -122,7 +147,7 @@ mod tests {
             target_log: "/x,y/target.log".into(),
             frames: "/x,y/lan.pcap".into(),
         };
-        let command = line("mps2-an385", Path::new("a.elf"), &files);
+        let command = line("mps2-an385", Path::new("a.elf"), BackEnd::User, &files);
         let arguments: Vec<_> = command
             .get_args()
             .map(|argument| argument.to_string_lossy())

@@ -1,12 +1,13 @@
 //! Kind `qemu`: a microcontroller board emulated by `qemu-system-arm`.
 //!
 //! UART0 is a pseudo-terminal and opened like any serial port; UART1 is the target's log; the NIC hangs on
-//! QEMU's user network and everything on it is recorded. The guest starts only after the link is open.
+//! QEMU's user network, where everything is recorded, or on a cable of the runner. The guest starts only after the link is open.
 
 mod command;
 mod qmp;
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -15,12 +16,14 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio_serial::SerialStream;
 
+pub(super) use command::BackEnd;
 pub(crate) use qmp::{Qmp, QmpError};
 
 use self::command::Files;
 use super::error::at;
 use super::process::{Blame, Ended, Process};
 use super::{BoardError, Image};
+use crate::lan::wire::relay::SetPhy;
 use crate::link;
 
 /// The name of the network back end in commands.
@@ -57,6 +60,7 @@ pub(super) async fn start(
     board: &str,
     machine: &str,
     image: &Image,
+    back_end: BackEnd,
     evidence: &Path,
     monitor: &Arc<Monitor>,
 ) -> Result<(Process, SerialStream), BoardError> {
@@ -67,12 +71,12 @@ pub(super) async fn start(
         .open(&files.output)
         .map_err(at(&files.output))?;
     let second = log.try_clone().map_err(at(&files.output))?;
-    let spawn_error = |source: std::io::Error| BoardError::Spawn {
+    let spawn_error = |source: io::Error| BoardError::Spawn {
         program: command::PROGRAM.into(),
         source,
     };
     let (mut qmp, theirs) = Qmp::pair().map_err(spawn_error)?;
-    let mut command = command::line(machine, &image.elf, &files);
+    let mut command = command::line(machine, &image.elf, back_end, &files);
     command
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::from(log))
@@ -80,7 +84,7 @@ pub(super) async fn start(
     let process = Process::spawn("QEMU", command, files.output.clone(), Blame::Words(LOCKUP))
         .await
         .map_err(|source| {
-            if source.kind() == std::io::ErrorKind::NotFound {
+            if source.kind() == io::ErrorKind::NotFound {
                 BoardError::QemuMissing
             } else {
                 spawn_error(source)
@@ -108,6 +112,24 @@ pub(super) async fn start(
     current.generation += 1;
     current.qmp = Some(qmp);
     Ok((process, serial))
+}
+
+/// Tells the guest's network card whether its cable is plugged in.
+pub(super) fn phy(monitor: &Arc<Monitor>) -> SetPhy {
+    let monitor = Arc::downgrade(monitor);
+    Arc::new(move |up| {
+        let monitor = monitor.upgrade();
+        Box::pin(async move {
+            let gone = || io::Error::other("the emulator is not running");
+            let monitor = monitor.ok_or_else(gone)?;
+            let mut current = monitor.current().await;
+            let qmp = current.qmp.as_mut().ok_or_else(gone)?;
+            qmp.execute("set_link", json!({ "name": NETDEV, "up": up }))
+                .await
+                .map_err(|error| io::Error::other(format!("QEMU: {error}")))?;
+            Ok(())
+        })
+    })
 }
 
 /// Asks QEMU to end; whether it does is the caller's business.

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgMatches, Command};
 
 /// Which own address the board's port is to have. What a port without addresses makes of it is nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,19 +18,34 @@ pub enum OwnAddress {
 
 /// What it was asked for.
 #[derive(Debug)]
-pub(crate) struct Args {
+pub struct Arguments {
+    /// The package of the board.
+    pub(crate) package: &'static str,
     /// Path of the Unix socket to listen on.
     pub(crate) link: PathBuf,
     /// Name that Hello tells.
     pub(crate) name: String,
     /// Own address.
     pub(crate) address: OwnAddress,
+    more: ArgMatches,
 }
 
-/// Parses the arguments; explains and ends the process if they are wrong.
-pub(crate) fn parse(package: &'static str) -> Args {
-    let mut matches = command(package).get_matches();
-    Args {
+impl Arguments {
+    /// The value of one of the board's own options, the first time.
+    ///
+    /// # Panics
+    /// The board has no such option, or its values are of another type: a bug of the board.
+    pub fn take<T: Clone + Send + Sync + 'static>(&mut self, option: &str) -> Option<T> {
+        self.more.remove_one(option)
+    }
+}
+
+/// Parses the arguments of the board `package` that has `more` options; explains and ends the process if they are
+/// wrong.
+pub fn arguments(package: &'static str, more: impl IntoIterator<Item = Arg>) -> Arguments {
+    let mut matches = command(package).args(more).get_matches();
+    Arguments {
+        package,
         link: matches.remove_one("link").unwrap_or_default(),
         name: matches
             .remove_one("name")
@@ -38,6 +53,7 @@ pub(crate) fn parse(package: &'static str) -> Args {
         address: matches
             .remove_one("address")
             .unwrap_or(OwnAddress::Loopback),
+        more: matches,
     }
 }
 

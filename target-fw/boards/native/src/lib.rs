@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use nsapi::Iut;
 use nsapi_agent::{Agent, Counters, Identity, Memory};
 
-pub use args::OwnAddress;
+pub use args::{Arguments, OwnAddress, arguments};
 pub use clock::now_us;
 
 use link::Listener;
@@ -54,13 +54,22 @@ impl Work for Idle {
 /// Which own address the command line asks for; explains and ends the process if the command line is wrong.
 #[must_use]
 pub fn own_address(package: &'static str) -> OwnAddress {
-    args::parse(package).address
+    arguments(package, []).address
 }
 
-/// Runs the board `name` with `iut` until its runner goes. `package` is the crate of the board.
+/// Runs a board without options of its own until its runner goes. `package` is the crate of the board.
 pub fn run<I: Iut + 'static>(package: &'static str, iut: &'static I, work: &dyn Work) -> ExitCode {
-    let args = args::parse(package);
-    match serve(args, iut, work) {
+    run_with(arguments(package, []), iut, work)
+}
+
+/// Runs a board with `iut` until its runner goes.
+pub fn run_with<I: Iut + 'static>(
+    arguments: Arguments,
+    iut: &'static I,
+    work: &dyn Work,
+) -> ExitCode {
+    let package = arguments.package;
+    match serve(arguments, iut, work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{package}: {error}");
@@ -69,7 +78,7 @@ pub fn run<I: Iut + 'static>(package: &'static str, iut: &'static I, work: &dyn 
     }
 }
 
-fn serve<I: Iut + 'static>(args: args::Args, iut: &'static I, work: &dyn Work) -> io::Result<()> {
+fn serve<I: Iut + 'static>(args: Arguments, iut: &'static I, work: &dyn Work) -> io::Result<()> {
     static COUNTERS: Counters = Counters::new();
     parent::die_with_it()?;
     // First of all, so that the runner can connect while the rest is made ready.

@@ -1,0 +1,152 @@
+//! The lan of a board: the one that was asked for, or the best that works.
+//!
+//! Must not: start the board.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use hil_kit::rig::SocketFactory;
+
+use super::BoardError;
+use super::qemu::{self, BackEnd, Monitor};
+use crate::inventory::{Board, BoardKind, Stack};
+use crate::lan::wire::{Phy, Refusal, Wire, inherit, is_required};
+use crate::lan::{LanKind, Loopback, UserNet};
+
+/// Name of the file that gets every frame of a wire.
+pub(super) const CAPTURE: &str = "lan.pcapng";
+
+/// A lan, and what it is besides.
+pub(super) struct Lan {
+    /// For fixtures.
+    pub(super) sockets: Arc<dyn SocketFactory>,
+    /// The cable that the board is to be plugged into.
+    pub(super) wire: Option<Arc<Wire>>,
+    /// Why it was chosen, if that was left open.
+    pub(super) reason: String,
+}
+
+impl Lan {
+    /// Makes the lan of this kind, which fits the board.
+    pub(super) async fn make(
+        board: &Board,
+        kind: LanKind,
+        evidence: &Path,
+        monitor: &Arc<Monitor>,
+    ) -> Result<Self, BoardError> {
+        let plain = |sockets: Arc<dyn SocketFactory>| Self {
+            sockets,
+            wire: None,
+            reason: String::new(),
+        };
+        let user = || Arc::new(UserNet::new(Arc::clone(monitor)));
+        let no_wire = |refusal| BoardError::NoWire {
+            board: board.name.clone(),
+            refusal,
+        };
+        match kind {
+            LanKind::Loopback => return Ok(plain(Arc::new(Loopback::default()))),
+            LanKind::User => return Ok(plain(user())),
+            LanKind::Wire => return Self::wire(evidence, "").await.map_err(no_wire),
+            LanKind::Auto => {}
+        }
+        let refusal = match Self::wire(evidence, " (auto: a cable of the runner's own)").await {
+            Ok(wire) => return Ok(wire),
+            Err(refusal) => refusal,
+        };
+        let fallback: Arc<dyn SocketFactory> = match &board.kind {
+            BoardKind::Native { stack: Stack::Own } => return Err(no_wire(refusal)),
+            _ if is_required() => return Err(no_wire(refusal)),
+            BoardKind::Native { .. } => Arc::new(Loopback::default()),
+            BoardKind::Qemu { .. } => user(),
+        };
+        Ok(Self {
+            reason: format!(" (auto: {refusal})"),
+            ..plain(fallback)
+        })
+    }
+
+    async fn wire(evidence: &Path, reason: &str) -> Result<Self, Refusal> {
+        let capture = evidence.join(CAPTURE);
+        let wire = Arc::new(blocking(|| Wire::make(Some(capture))).await?);
+        Ok(Self {
+            sockets: Arc::clone(&wire) as _,
+            wire: Some(wire),
+            reason: reason.to_owned(),
+        })
+    }
+}
+
+impl Lan {
+    /// Plugs in a board that is a process, and completes the command that starts it.
+    pub(super) async fn attach(
+        &self,
+        board: &str,
+        stack: Stack,
+        mut agent: Command,
+    ) -> Result<Command, BoardError> {
+        let Some(wire) = &self.wire else {
+            return Ok(agent);
+        };
+        match stack {
+            Stack::None => {}
+            Stack::Own => {
+                let end = wire.plug_in_frames(Phy::Cable).map_err(plug(board))?;
+                agent
+                    .arg("--net")
+                    .arg(format!("fd:{}", end.as_raw_fd()))
+                    .arg("--ipv4")
+                    .arg("192.0.2.15/24,192.0.2.1");
+                inherit(&mut agent, end);
+            }
+            Stack::Kernel => {
+                let wire = Arc::clone(wire);
+                agent
+                    .arg("--address")
+                    .arg(wire.plan().board_ipv4.to_string());
+                let plugged = blocking(move || {
+                    wire.plug_in_kernel(&mut agent)?;
+                    Ok(agent)
+                });
+                agent = plugged.await.map_err(|refusal| BoardError::NoWire {
+                    board: board.to_owned(),
+                    refusal,
+                })?;
+            }
+        }
+        Ok(agent)
+    }
+
+    /// Plugs in a board that is emulated.
+    pub(super) fn back_end(
+        &self,
+        board: &str,
+        monitor: &Arc<Monitor>,
+    ) -> Result<BackEnd, BoardError> {
+        let Some(wire) = &self.wire else {
+            return Ok(BackEnd::User);
+        };
+        let phy = Phy::Other(qemu::phy(monitor));
+        let end = wire.plug_in_frames(phy).map_err(plug(board))?;
+        Ok(BackEnd::Frames(end))
+    }
+}
+
+/// The board's end of the cable could not be made.
+fn plug(board: &str) -> impl FnOnce(io::Error) -> BoardError {
+    let board = board.to_owned();
+    move |source| BoardError::Plug { board, source }
+}
+
+/// Lets a thread wait for the kernel that has nothing else to do.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
