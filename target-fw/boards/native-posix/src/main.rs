@@ -76,4 +76,9 @@ impl Work for PosixWork {
         let left_us = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
         Some(now_us().saturating_add(left_us).saturating_add(1))
     }
+
+    fn restarts(&self) -> bool {
+        // All its sockets are the kernel's, which ends them with the program.
+        true
+    }
 }

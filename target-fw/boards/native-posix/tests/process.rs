@@ -55,3 +55,36 @@ fn a_blocking_connect_that_nobody_answers_ends() {
     });
     assert_eq!(code, -3004, "NO_CONNECTION");
 }
+
+/// A board that restarts has the same link and name, and forgets all else.
+#[test]
+fn a_restart_is_a_new_beginning() {
+    let program = env!("CARGO_BIN_EXE_native-posix");
+    let mut board = testing::board(program, &["--name", "again"]);
+    let stream = &mut board.stream;
+    let mut boots = Vec::new();
+    for nonce in 1..=3 {
+        let protocol = PROTOCOL;
+        let boot = ask(
+            stream,
+            Op::Hello { protocol, nonce },
+            |answer| match answer {
+                Answer::Hello(hello) => (hello.nonce, hello.board == "again", hello.boot),
+                other => panic!("{other:?}"),
+            },
+        );
+        assert_eq!((boot.0, boot.1), (nonce, true));
+        boots.push(boot.2);
+        let new = Op::New {
+            scope: 1,
+            handle: 1,
+            kind: Kind::Tcp,
+            open: true,
+        };
+        assert!(ask(stream, new, |answer| answer == Answer::Code(0)));
+        assert!(ask(stream, Op::Restart, |answer| answer == Answer::Code(0)));
+    }
+    boots.dedup();
+    assert_eq!(boots.len(), 3, "{boots:?}");
+    assert!(board.process.try_wait().unwrap().is_none());
+}

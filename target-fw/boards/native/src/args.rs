@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// Which own address the board's port is to have. What a port without addresses makes of it is nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Arguments {
     pub(crate) name: String,
     /// Own address.
     pub(crate) address: OwnAddress,
+    /// The program has restarted itself, and its link is at standard input.
+    pub(crate) restarted: bool,
     more: ArgMatches,
 }
 
@@ -39,6 +41,9 @@ impl Arguments {
         self.more.remove_one(option)
     }
 }
+
+/// What a program that restarts itself adds to its arguments.
+pub(crate) const RESTARTED: &str = "restarted";
 
 /// Parses the arguments of the board `package` that has `more` options; explains and ends the process if they are
 /// wrong.
@@ -53,6 +58,7 @@ pub fn arguments(package: &'static str, more: impl IntoIterator<Item = Arg>) -> 
         address: matches
             .remove_one("address")
             .unwrap_or(OwnAddress::Loopback),
+        restarted: matches.get_flag(RESTARTED),
         more: matches,
     }
 }
@@ -85,6 +91,13 @@ fn command(package: &'static str) -> Command {
                      loopback's. Only where all that can be reached may be talked to [default: loopback]",
                 )
                 .value_parser(address),
+        )
+        .arg(
+            Arg::new(RESTARTED)
+                .long(RESTARTED)
+                .help("The link is open at standard input")
+                .action(ArgAction::SetTrue)
+                .hide(true),
         )
 }
 

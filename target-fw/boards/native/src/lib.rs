@@ -13,6 +13,7 @@ mod clock;
 mod jitter;
 mod link;
 mod parent;
+mod restart;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -24,7 +25,7 @@ use nsapi_agent::{Agent, Counters, Identity, Memory};
 pub use args::{Arguments, OwnAddress, arguments};
 pub use clock::now_us;
 
-use link::Listener;
+use link::{Listener, RunnerLink};
 
 /// What the loop must know of a port besides its operations.
 pub trait Work {
@@ -35,6 +36,12 @@ pub trait Work {
     /// the latest, in microseconds of [`now_us`]; that is now if a callback was called, since the agent has not
     /// seen what came of it.
     fn work(&self) -> Option<u64>;
+
+    /// Whether the board can restart itself: the program begins anew, with the arguments it has. Not if
+    /// something it was given is used up.
+    fn restarts(&self) -> bool {
+        false
+    }
 }
 
 /// A port that never has anything to do by itself.
@@ -48,6 +55,10 @@ impl Work for Idle {
 
     fn work(&self) -> Option<u64> {
         None
+    }
+
+    fn restarts(&self) -> bool {
+        true
     }
 }
 
@@ -82,7 +93,10 @@ fn serve<I: Iut + 'static>(args: Arguments, iut: &'static I, work: &dyn Work) ->
     static COUNTERS: Counters = Counters::new();
     parent::die_with_it()?;
     // First of all, so that the runner can connect while the rest is made ready.
-    let listener = Listener::bind(&args.link)?;
+    let listener = match args.restarted {
+        true => None,
+        false => Some(Listener::bind(&args.link)?),
+    };
     let identity = Identity {
         board: args.name.leak(),
         build_id: build_id::own().unwrap_or_default().leak(),
@@ -92,10 +106,19 @@ fn serve<I: Iut + 'static>(args: Arguments, iut: &'static I, work: &dyn Work) ->
     };
     let mut memory = Box::<Memory>::default();
     let mut agent = Agent::new(iut, identity, &COUNTERS, &mut memory);
-    let mut link = listener.accept()?;
+    if work.restarts() {
+        agent.allow_restart();
+    }
+    let mut link = match listener {
+        Some(listener) => listener.accept()?,
+        None => RunnerLink::at_standard_input()?,
+    };
     while link.is_up() {
         link.read_into(&mut agent);
         let agent_at = agent.poll(&mut link);
+        if agent.restart_is_due() {
+            return Err(restart::begin_anew(link));
+        }
         // After the agent, whose calls may have set deadlines of the port.
         let work_at = work.work();
         let until_us = [work_at, agent_at].into_iter().flatten().min();

@@ -51,6 +51,20 @@ pub(crate) struct RunnerLink {
 }
 
 impl RunnerLink {
+    /// The link that the program had before it restarted.
+    pub(crate) fn at_standard_input() -> io::Result<Self> {
+        let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        // Anything but a socket is refused here.
+        stream.local_addr()?;
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, up: true })
+    }
+
+    /// Leaves the link to the program that comes after.
+    pub(crate) fn leave_at_standard_input(self) -> io::Result<()> {
+        Ok(rustix::stdio::dup2_stdin(&self.stream)?)
+    }
+
     pub(crate) const fn is_up(&self) -> bool {
         self.up
     }
