@@ -16,7 +16,7 @@ const CHUNK: u32 = 512;
 ///
 /// Connecting may be done in the first call (D-07: lwIP is synchronous) or be announced by an event; asked
 /// again, a port says IS_CONNECTED, or OK where the first answer was a pending one (D-02).
-#[case(level = Must, cite = ["nonblocking.sigio.client", "SIG-14", "CON-18", "CON-07"], needs = [Tcp, Sigio], profile = Quick)]
+#[case(level = Must, cite = ["nonblocking.sigio.client", "SIG-14", "CON-18", "CON-07"], needs = [Tcp, Sigio], profile = Quick, tags = ["impairable"])]
 async fn client(cx: &mut Ctx) -> Outcome {
     let echo = cx.echo().await?;
     let tcp = cx.tcp().await?;

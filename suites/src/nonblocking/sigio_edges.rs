@@ -25,7 +25,7 @@ async fn on_a_blocking_socket(cx: &mut Ctx) -> Outcome {
 }
 
 /// A reader that waits for events only loses none of many small messages.
-#[case(level = Must, cite = ["nonblocking.sigio.many", "SIG-15"], needs = [Tcp, Sigio], profile = Full)]
+#[case(level = Must, cite = ["nonblocking.sigio.many", "SIG-15"], needs = [Tcp, Sigio], profile = Full, tags = ["impairable"])]
 async fn many_messages(cx: &mut Ctx) -> Outcome {
     const TOTAL: u32 = 20_000;
     let (tcp, mut peer) = cx.connected().await?;

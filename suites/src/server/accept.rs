@@ -5,7 +5,7 @@ use core::time::Duration;
 use hil_kit::{Ctx, Done, Error, Fails, Outcome, case};
 
 /// Accept yields a socket connected to the client, in both directions, and the listener goes on listening.
-#[case(level = Must, cite = ["server.accept.basic", "SRV-01"], needs = [Tcp, Server], profile = Quick)]
+#[case(level = Must, cite = ["server.accept.basic", "SRV-01"], needs = [Tcp, Server], profile = Quick, tags = ["impairable"])]
 async fn basic(cx: &mut Ctx) -> Outcome {
     let listener = cx.listener(1).await?;
     let to_client = cx.data(100);
@@ -26,7 +26,7 @@ async fn basic(cx: &mut Ctx) -> Outcome {
 }
 
 /// A listener accepts one connection after the other, whether or not the ones before are closed.
-#[case(level = Must, cite = ["server.accept.again", "SRV-02"], needs = [Tcp, Server], profile = Quick)]
+#[case(level = Must, cite = ["server.accept.again", "SRV-02"], needs = [Tcp, Server], profile = Quick, tags = ["impairable"])]
 async fn again(cx: &mut Ctx) -> Outcome {
     let listener = cx.listener(1).await?;
 
@@ -92,7 +92,7 @@ async fn blocked_until_a_client_connects(cx: &mut Ctx) -> Outcome {
 ///
 /// Compared only after data of that client has come through, since a client that is gone already leaves some
 /// stacks without its address (contract §3).
-#[case(level = Must, cite = ["server.accept.peer", "SRV-14"], needs = [Tcp, Server], profile = Quick)]
+#[case(level = Must, cite = ["server.accept.peer", "SRV-14"], needs = [Tcp, Server], profile = Quick, tags = ["impairable"])]
 async fn peer_address(cx: &mut Ctx) -> Outcome {
     let listener = cx.listener(1).await?;
     let mut client = cx.client(&listener).await?;

@@ -56,7 +56,7 @@ async fn has_no_callback_of_the_listener(cx: &mut Ctx) -> Outcome {
 }
 
 /// Closing the socket from accept ends the client's stream in order, after all data.
-#[case(level = Must, cite = ["server.child.close", "SRV-27"], needs = [Tcp, Server], profile = Quick)]
+#[case(level = Must, cite = ["server.child.close", "SRV-27"], needs = [Tcp, Server], profile = Quick, tags = ["impairable"])]
 async fn close_ends_the_stream(cx: &mut Ctx) -> Outcome {
     let listener = cx.listener(1).await?;
     let mut client = cx.client(&listener).await?;

@@ -28,7 +28,7 @@ async fn with_a_connection_nobody_accepted(cx: &mut Ctx) -> Outcome {
 }
 
 /// Connections that were accepted live on when their listener is closed.
-#[case(level = Must, cite = ["server.close.children", "SRV-24"], needs = [Tcp, Server], profile = Quick)]
+#[case(level = Must, cite = ["server.close.children", "SRV-24"], needs = [Tcp, Server], profile = Quick, tags = ["impairable"])]
 async fn children_live_on(cx: &mut Ctx) -> Outcome {
     let listener = cx.listener(1).await?;
     let mut client = cx.client(&listener).await?;

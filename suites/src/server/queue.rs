@@ -3,7 +3,7 @@
 use hil_kit::{Bytes, Ctx, Outcome, case};
 
 /// Connections that wait for accept are handed out in the order in which they came, each with its own data.
-#[case(level = Must, cite = ["server.queue.order", "SRV-18"], needs = [Tcp, Server], profile = Quick)]
+#[case(level = Must, cite = ["server.queue.order", "SRV-18"], needs = [Tcp, Server], profile = Quick, tags = ["impairable"])]
 async fn in_order(cx: &mut Ctx) -> Outcome {
     let limits = cx.limits();
     let length = limits
@@ -34,7 +34,7 @@ async fn in_order(cx: &mut Ctx) -> Outcome {
 }
 
 /// A client that has sent data and closed before accept is accepted all the same: first its data, then the end.
-#[case(level = Must, cite = ["server.queue.closed-client", "SRV-22"], needs = [Tcp, Server], profile = Quick)]
+#[case(level = Must, cite = ["server.queue.closed-client", "SRV-22"], needs = [Tcp, Server], profile = Quick, tags = ["impairable"])]
 async fn client_has_closed(cx: &mut Ctx) -> Outcome {
     let listener = cx.listener(1).await?;
     let mut client = cx.client(&listener).await?;

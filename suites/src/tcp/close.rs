@@ -6,7 +6,7 @@ use hil_kit::expect::Moved;
 use hil_kit::{Ctx, Done, Error, Fails, Outcome, Protocol, case};
 
 /// Close right after send loses nothing: the peer gets all data, then the end.
-#[case(level = Must, cite = ["tcp.close.flushes", "STR-27"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.close.flushes", "STR-27"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn flushes(cx: &mut Ctx) -> Outcome {
     const TOTAL: u32 = 4 * 1024;
     let (tcp, mut peer) = cx.connected().await?;
@@ -26,7 +26,7 @@ async fn flushes(cx: &mut Ctx) -> Outcome {
 }
 
 /// Both sides may close at the same time; then the socket can be opened and connected again.
-#[case(level = Must, cite = ["tcp.close.both", "STR-22"], needs = [Tcp, Lanes], profile = Quick)]
+#[case(level = Must, cite = ["tcp.close.both", "STR-22"], needs = [Tcp, Lanes], profile = Quick, tags = ["impairable"])]
 async fn at_the_same_time(cx: &mut Ctx) -> Outcome {
     let listener = cx.peer().await?;
     let (tcp, mut peer) = cx.connected_to(&listener).await?;

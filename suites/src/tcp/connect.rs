@@ -46,7 +46,7 @@ async fn refused_nonblocking(cx: &mut Ctx) -> Outcome {
 /// A non-blocking connect begins the attempt; once it is there, connect says IS_CONNECTED and data flows.
 ///
 /// A stack may also connect synchronously and say OK at once (D-07).
-#[case(level = Must, cite = ["tcp.connect.completion", "CON-07"], needs = [Tcp, Sigio], profile = Quick)]
+#[case(level = Must, cite = ["tcp.connect.completion", "CON-07"], needs = [Tcp, Sigio], profile = Quick, tags = ["impairable"])]
 async fn completion(cx: &mut Ctx) -> Outcome {
     let listener = cx.peer().await?;
     let tcp = cx.tcp().await?;
@@ -85,7 +85,7 @@ async fn connect_to_the_end(
 }
 
 /// Connect on a connected socket is IS_CONNECTED and does the connection no harm.
-#[case(level = Must, cite = ["tcp.connect.twice", "CON-08"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.connect.twice", "CON-08"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn twice(cx: &mut Ctx) -> Outcome {
     let listener = cx.peer().await?;
     let (tcp, mut peer) = cx.connected_to(&listener).await?;
@@ -215,7 +215,7 @@ async fn own_address(cx: &mut Ctx) -> Outcome {
 }
 
 /// The peer's name is there from connect to close: NO_CONNECTION before, NO_SOCKET after.
-#[case(level = Must, cite = ["tcp.getpeername.lifecycle", "CON-17"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.getpeername.lifecycle", "CON-17"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn peer_name(cx: &mut Ctx) -> Outcome {
     let listener = cx.peer().await?;
     let tcp = cx.tcp().await?;
@@ -233,7 +233,7 @@ async fn peer_name(cx: &mut Ctx) -> Outcome {
 }
 
 /// Connections can be made and closed one after the other, more often than there are sockets.
-#[case(level = Must, cite = ["tcp.connect.many", "CON-20"], needs = [Tcp], profile = Full)]
+#[case(level = Must, cite = ["tcp.connect.many", "CON-20"], needs = [Tcp], profile = Full, tags = ["impairable"])]
 async fn many_in_a_row(cx: &mut Ctx) -> Outcome {
     const ROUNDS: u8 = 20;
     let echo = cx.echo().await?;

@@ -21,7 +21,7 @@ fn plan_sizes(cx: &Ctx) -> Vec<u32> {
 }
 
 /// Blocks of every size come back from an echo server as they were sent.
-#[case(level = Must, cite = ["tcp.echo.sizes", "TCPSOCKET_ECHOTEST"], needs = [Tcp], profile = Full)]
+#[case(level = Must, cite = ["tcp.echo.sizes", "TCPSOCKET_ECHOTEST"], needs = [Tcp], profile = Full, tags = ["impairable"])]
 async fn sizes(cx: &mut Ctx) -> Outcome {
     let echo = cx.echo().await?;
     let tcp = cx.tcp().await?;
@@ -42,7 +42,7 @@ async fn sizes(cx: &mut Ctx) -> Outcome {
 }
 
 /// In non-blocking mode, too, blocks of every size come back: what would block goes on at an event.
-#[case(level = Must, cite = ["tcp.echo.nonblocking", "TCPSOCKET_ECHOTEST_NONBLOCK"], needs = [Tcp, Sigio], profile = Full)]
+#[case(level = Must, cite = ["tcp.echo.nonblocking", "TCPSOCKET_ECHOTEST_NONBLOCK"], needs = [Tcp, Sigio], profile = Full, tags = ["impairable"])]
 async fn nonblocking_sizes(cx: &mut Ctx) -> Outcome {
     let echo = cx.echo().await?;
     let tcp = cx.tcp().await?;
@@ -75,7 +75,7 @@ async fn exchange_by_events(cx: &Ctx, tcp: &Tcp, size: u32) -> Outcome {
 }
 
 /// Bursts of 1220 bytes, each sent in one call, come back complete.
-#[case(level = Must, cite = ["tcp.echo.bursts", "TCPSOCKET_ECHOTEST_BURST"], needs = [Tcp], profile = Full)]
+#[case(level = Must, cite = ["tcp.echo.bursts", "TCPSOCKET_ECHOTEST_BURST"], needs = [Tcp], profile = Full, tags = ["impairable"])]
 async fn bursts(cx: &mut Ctx) -> Outcome {
     let echo = cx.echo().await?;
     let tcp = cx.tcp().await?;
@@ -95,7 +95,7 @@ async fn bursts(cx: &mut Ctx) -> Outcome {
 }
 
 /// Bursts come back complete in non-blocking mode, too.
-#[case(level = Must, cite = ["tcp.echo.bursts", "TCPSOCKET_ECHOTEST_BURST_NONBLOCK"], needs = [Tcp, Sigio], profile = Full)]
+#[case(level = Must, cite = ["tcp.echo.bursts", "TCPSOCKET_ECHOTEST_BURST_NONBLOCK"], needs = [Tcp, Sigio], profile = Full, tags = ["impairable"])]
 async fn nonblocking_bursts(cx: &mut Ctx) -> Outcome {
     let echo = cx.echo().await?;
     let tcp = cx.tcp().await?;
@@ -118,7 +118,8 @@ async fn nonblocking_bursts(cx: &mut Ctx) -> Outcome {
     level = Must,
     cite = ["tcp.echo.side-by-side", "TCPSOCKET_THREAD_PER_SOCKET_SAFETY"],
     needs = [Tcp, Lanes],
-    profile = Full
+    profile = Full,
+    tags = ["impairable"]
 )]
 async fn beside_a_busy_connection(cx: &mut Ctx) -> Outcome {
     const TOTAL: u32 = 20_000;
@@ -148,7 +149,7 @@ async fn beside_a_busy_connection(cx: &mut Ctx) -> Outcome {
 }
 
 /// Two connections at once do not disturb each other.
-#[case(level = Must, cite = ["tcp.echo.side-by-side"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.echo.side-by-side"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn side_by_side(cx: &mut Ctx) -> Outcome {
     let (one, mut first) = cx.connected().await?;
     let (other, mut second) = cx.connected().await?;

@@ -6,7 +6,7 @@ use hil_kit::expect::Moved;
 use hil_kit::{Bytes, Ctx, Done, Error, Fails, Matches as _, Outcome, Size, SizeUpTo, case};
 
 /// After the peer has closed in order, recv returns all data first, then 0; after that 0 again or NO_CONNECTION.
-#[case(level = Must, cite = ["tcp.recv.orderly-close", "STR-01", "STR-02"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.recv.orderly-close", "STR-01", "STR-02"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn after_orderly_close(cx: &mut Ctx) -> Outcome {
     let (tcp, mut peer) = cx.connected().await?;
 
@@ -23,7 +23,7 @@ async fn after_orderly_close(cx: &mut Ctx) -> Outcome {
 }
 
 /// A server that says something and closes is heard completely, however much room recv is given.
-#[case(level = Must, cite = ["tcp.recv.until-the-end"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.recv.until-the-end"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn until_the_end(cx: &mut Ctx) -> Outcome {
     let (tcp, mut peer) = cx.connected().await?;
     let greeting = cx.data(29);
@@ -53,7 +53,7 @@ async fn until_the_end(cx: &mut Ctx) -> Outcome {
 }
 
 /// Data that is read in pieces comes in order and completely, and no call returns more than it has room for.
-#[case(level = Must, cite = ["tcp.recv.pieces", "STR-18"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.recv.pieces", "STR-18"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn in_pieces(cx: &mut Ctx) -> Outcome {
     const PIECE: usize = 10;
     let (tcp, mut peer) = cx.connected().await?;
@@ -79,7 +79,7 @@ async fn in_pieces(cx: &mut Ctx) -> Outcome {
 }
 
 /// A long stream arrives completely, every byte right.
-#[case(level = Must, cite = ["tcp.recv.long", "TCPSOCKET_RECV_100K"], needs = [Tcp], profile = Full)]
+#[case(level = Must, cite = ["tcp.recv.long", "TCPSOCKET_RECV_100K"], needs = [Tcp], profile = Full, tags = ["impairable"])]
 async fn long_stream(cx: &mut Ctx) -> Outcome {
     const TOTAL: u32 = 100 * 1024;
     let (tcp, mut peer) = cx.connected().await?;
@@ -94,7 +94,7 @@ async fn long_stream(cx: &mut Ctx) -> Outcome {
 }
 
 /// A long stream arrives completely in non-blocking mode, too: what would block goes on at an event.
-#[case(level = Must, cite = ["tcp.recv.long", "TCPSOCKET_RECV_100K_NONBLOCK"], needs = [Tcp, Sigio], profile = Full)]
+#[case(level = Must, cite = ["tcp.recv.long", "TCPSOCKET_RECV_100K_NONBLOCK"], needs = [Tcp, Sigio], profile = Full, tags = ["impairable"])]
 async fn long_stream_nonblocking(cx: &mut Ctx) -> Outcome {
     const TOTAL: u32 = 100 * 1024;
     let (tcp, mut peer) = cx.connected().await?;
@@ -115,7 +115,7 @@ async fn long_stream_nonblocking(cx: &mut Ctx) -> Outcome {
 }
 
 /// A mebibyte arrives completely, and another one gets there the other way.
-#[case(level = Must, cite = ["tcp.recv.long", "STR-21"], needs = [Tcp], profile = Full)]
+#[case(level = Must, cite = ["tcp.recv.long", "STR-21"], needs = [Tcp], profile = Full, tags = ["impairable"])]
 async fn mebibyte_each_way(cx: &mut Ctx) -> Outcome {
     const TOTAL: u32 = 1 << 20;
     let (tcp, mut peer) = cx.connected().await?;
@@ -154,7 +154,7 @@ async fn with_more_room(cx: &mut Ctx) -> Outcome {
 }
 
 /// Five hundred single bytes, each sent by itself, all arrive, although nobody reads meanwhile.
-#[case(level = Must, cite = ["tcp.recv.pieces", "STR-20"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.recv.pieces", "STR-20"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn single_bytes(cx: &mut Ctx) -> Outcome {
     const TOTAL: u32 = 500;
     let (tcp, mut peer) = cx.connected().await?;
@@ -188,7 +188,7 @@ async fn without_room(cx: &mut Ctx) -> Outcome {
 }
 
 /// On TCP, recvfrom says who the peer is.
-#[case(level = Must, cite = ["tcp.recvfrom.peer", "STR-24"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.recvfrom.peer", "STR-24"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn says_from_whom(cx: &mut Ctx) -> Outcome {
     let listener = cx.peer().await?;
     let (tcp, mut peer) = cx.connected_to(&listener).await?;

@@ -10,7 +10,7 @@ use hil_kit::{Bytes, Ctx, Done, Error, Fails, Matches as _, Outcome, Size, SizeU
 const ON_THE_WAY: u32 = 16 * 1024 * 1024;
 
 /// After the peer has ended its side, what we send still arrives completely, and recv says 0.
-#[case(level = Must, cite = ["tcp.send.half-closed", "STR-03"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.send.half-closed", "STR-03"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn after_the_peers_end(cx: &mut Ctx) -> Outcome {
     const TOTAL: u32 = 5 * 1024;
     let (tcp, mut peer) = cx.connected().await?;
@@ -29,7 +29,7 @@ async fn after_the_peers_end(cx: &mut Ctx) -> Outcome {
 }
 
 /// A blocking send takes everything, also more than there are buffers for, and all of it arrives.
-#[case(level = Must, cite = ["tcp.send.blocking", "STR-13"], needs = [Tcp, Lanes], profile = Full)]
+#[case(level = Must, cite = ["tcp.send.blocking", "STR-13"], needs = [Tcp, Lanes], profile = Full, tags = ["impairable"])]
 async fn more_than_the_buffer(cx: &mut Ctx) -> Outcome {
     let (tcp, mut peer) = cx.connected_to_stalling().await?;
     let seed = cx.seed();
@@ -51,7 +51,8 @@ async fn more_than_the_buffer(cx: &mut Ctx) -> Outcome {
     level = Must,
     cite = ["tcp.send.nonblocking", "STR-11", "STR-15", "SIG-12"],
     needs = [Tcp, Sigio],
-    profile = Full
+    profile = Full,
+    tags = ["impairable"]
 )]
 async fn until_full_and_on(cx: &mut Ctx) -> Outcome {
     let (tcp, mut peer) = cx.connected_to_stalling().await?;
@@ -76,7 +77,7 @@ async fn until_full_and_on(cx: &mut Ctx) -> Outcome {
 }
 
 /// Sending nothing into a connection is 0 and does it no harm.
-#[case(level = Must, cite = ["tcp.send.nothing", "STR-16"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.send.nothing", "STR-16"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn nothing(cx: &mut Ctx) -> Outcome {
     let (tcp, mut peer) = cx.connected().await?;
 
@@ -87,7 +88,7 @@ async fn nothing(cx: &mut Ctx) -> Outcome {
 }
 
 /// A hundred small sends are all taken whole, and arrive.
-#[case(level = Must, cite = ["tcp.send.blocking", "TCPSOCKET_SEND_REPEAT"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.send.blocking", "TCPSOCKET_SEND_REPEAT"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn many_small_ones(cx: &mut Ctx) -> Outcome {
     const SENDS: u32 = 100;
     let seed = cx.seed();
@@ -177,7 +178,7 @@ async fn until_the_timeout(cx: &mut Ctx) -> Outcome {
 }
 
 /// On TCP, the address that sendto is given means nothing: the data goes to the peer.
-#[case(level = Must, cite = ["tcp.sendto.peer", "STR-23"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.sendto.peer", "STR-23"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn to_another_address(cx: &mut Ctx) -> Outcome {
     let (tcp, mut peer) = cx.connected().await?;
     let other = cx.closed_port()?;

@@ -9,7 +9,7 @@ use hil_kit::{
 const ALL_LINES: usize = 95 * 74;
 
 /// A character generator is heard as long as one likes, every character right; then one hangs up.
-#[case(level = Must, cite = ["tcp.service.heard", "TCPSOCKET_RECV_100K"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.service.heard", "TCPSOCKET_RECV_100K"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn chargen(cx: &mut Ctx) -> Outcome {
     let server = cx.chargen().await?;
     let tcp = cx.tcp().await?;
@@ -22,7 +22,7 @@ async fn chargen(cx: &mut Ctx) -> Outcome {
 }
 
 /// A daytime server says one line and closes: the line is received whole, then 0.
-#[case(level = Must, cite = ["tcp.service.heard", "TCPSOCKET_ENDPOINT_CLOSE"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.service.heard", "TCPSOCKET_ENDPOINT_CLOSE"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn daytime(cx: &mut Ctx) -> Outcome {
     let server = cx.daytime().await?;
 
@@ -38,7 +38,7 @@ async fn daytime(cx: &mut Ctx) -> Outcome {
 }
 
 /// A time server says four bytes and closes: they are received whole, then 0.
-#[case(level = Must, cite = ["tcp.service.heard"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["tcp.service.heard"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn time(cx: &mut Ctx) -> Outcome {
     let server = cx.time().await?;
 
