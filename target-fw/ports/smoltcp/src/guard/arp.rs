@@ -1,9 +1,10 @@
 //! ARP beyond what smoltcp does: probes are answered, known neighbours may move, and the own address is
 //! defended (RFC 826, RFC 5227).
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::Ipv4Addr;
 
 use super::frame::{ARP, ETHERNET, bytes, is_host_mac, put, u16_at};
+use super::packet::Address;
 use super::{Own, Verdict};
 
 /// Length of a frame with ARP for Ethernet and IPv4, without padding.
@@ -29,25 +30,33 @@ mod field {
 const KIND: [u8; 6] = [0, 1, 8, 0, 6, 4];
 
 /// The neighbours smoltcp may know, and when the own address was defended.
-#[derive(Debug, Default)]
 pub(super) struct Neighbours {
     /// As many as smoltcp remembers.
-    known: [Option<IpAddr>; 8],
+    known: [Address; 16],
     next: usize,
     defended_us: Option<u64>,
 }
 
 impl Neighbours {
+    /// Nobody.
+    pub(super) const fn new() -> Self {
+        Self {
+            known: [Address::UNSPECIFIED; 16],
+            next: 0,
+            defended_us: None,
+        }
+    }
+
     /// Takes note of a neighbour that asked for us or that we asked for.
-    pub(super) fn learn(&mut self, ip: IpAddr) {
+    pub(super) fn learn(&mut self, ip: Address) {
         if !self.knows(ip) {
-            self.known[self.next] = Some(ip);
+            self.known[self.next] = ip;
             self.next = (self.next + 1) % self.known.len();
         }
     }
 
-    pub(super) fn knows(&self, ip: IpAddr) -> bool {
-        self.known.contains(&Some(ip))
+    pub(super) fn knows(&self, ip: Address) -> bool {
+        self.known.contains(&ip)
     }
 
     /// Judges an ARP frame.
@@ -92,8 +101,8 @@ impl Neighbours {
             return Verdict::Drop;
         }
         if target == here {
-            self.learn(sender.into());
-        } else if self.knows(sender.into()) {
+            self.learn(sender.to_ipv6_mapped());
+        } else if self.knows(sender.to_ipv6_mapped()) {
             // RFC 826: the entry is merged whatever the target is. smoltcp merges what is meant for us.
             put(frame, field::OPERATION, &REPLY.to_be_bytes());
             put(frame, field::TARGET_MAC, &own.mac);
@@ -105,7 +114,8 @@ impl Neighbours {
     /// Takes note of whom a frame of ours asks for.
     pub(super) fn leaves(&mut self, frame: &[u8]) {
         if u16_at(frame, field::OPERATION) == REQUEST {
-            self.learn(Ipv4Addr::from(bytes(frame, field::TARGET_IP)).into());
+            let target = Ipv4Addr::from(bytes(frame, field::TARGET_IP));
+            self.learn(target.to_ipv6_mapped());
         }
     }
 }

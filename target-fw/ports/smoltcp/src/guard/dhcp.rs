@@ -1,6 +1,6 @@
 //! DHCP around smoltcp's client: long enough messages, and one server (RFC 2131).
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::Ipv4Addr;
 
 use super::Verdict;
 use super::frame::{ETHERNET, bytes, put, put_summed, u16_at};
@@ -81,7 +81,7 @@ impl Server {
             Some([message::REQUEST]) => match server_in(frame, packet) {
                 Some(server) => self.0 = Some(server),
                 // Rebinding: whoever answers (RFC 2131 §4.4.5).
-                None if packet.destination == IpAddr::V4(Ipv4Addr::BROADCAST) => self.0 = None,
+                None if bytes(frame, ETHERNET + 16) == [0xff_u8; 4] => self.0 = None,
                 None => {}
             },
             _ => {}

@@ -1,10 +1,8 @@
 //! What is known of each TCP connection from the segments that pass: smoltcp does not tell its sequence
 //! numbers.
 
-use core::net::IpAddr;
-
 use super::frame::{u8_at, u16_at, u32_at};
-use super::packet::{Packet, protocol};
+use super::packet::{Address, Packet, protocol};
 
 /// Flags of a segment.
 pub(super) mod flag {
@@ -35,8 +33,8 @@ pub(super) const fn before(a: u32, b: u32) -> bool {
 /// The ends of a connection, as seen from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ends {
-    pub(super) local: (IpAddr, u16),
-    pub(super) remote: (IpAddr, u16),
+    pub(super) local: (Address, u16),
+    pub(super) remote: (Address, u16),
 }
 
 /// A segment: the fields that matter here.

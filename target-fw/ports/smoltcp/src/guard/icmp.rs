@@ -1,13 +1,11 @@
 //! Errors that smoltcp would send about datagrams: at a limited rate, and never to many (RFC 4443 §2.4,
 //! RFC 1812 §4.3.2.8).
 
-use core::net::IpAddr;
-
 use smoltcp::iface::SocketSet;
 use smoltcp::socket::Socket;
 
 use super::frame::u16_at;
-use super::packet::Packet;
+use super::packet::{Packet, mapped};
 
 /// Errors that may be sent in one interval, and its length in microseconds.
 const BURST: u8 = 10;
@@ -19,9 +17,7 @@ pub(super) fn is_udp_open(frame: &[u8], packet: &Packet, sockets: &SocketSet<'_>
     sockets.iter().any(|(_, socket)| match socket {
         Socket::Udp(socket) => {
             let at = socket.endpoint();
-            let here = at
-                .addr
-                .is_none_or(|ip| IpAddr::from(ip) == packet.destination);
+            let here = at.addr.is_none_or(|ip| mapped(ip) == packet.destination);
             at.port == port && (here || packet.destination.is_multicast())
         }
         // What else takes datagrams decides by ports of its own.

@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use super::frame::{is_host_mac, u8_at, u16_at};
+use super::frame::{ETHERNET, bytes, is_host_mac, u8_at, u16_at};
 use super::packet::{Packet, protocol};
 use super::{Own, Verdict};
 
@@ -10,13 +10,9 @@ use super::{Own, Verdict};
 const DHCP_CLIENT: u16 = 68;
 
 /// Judges the addresses of a packet.
-pub(super) fn judge(
-    frame: &[u8],
-    packet: &Packet,
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
-    own: &Own<'_>,
-) -> Verdict {
+pub(super) fn judge(frame: &[u8], packet: &Packet, own: &Own<'_>) -> Verdict {
+    let source = Ipv4Addr::from(bytes(frame, ETHERNET + 12));
+    let destination = Ipv4Addr::from(bytes(frame, ETHERNET + 16));
     let is_dhcp =
         packet.protocol == protocol::UDP && u16_at(frame, packet.payload + 2) == DHCP_CLIENT;
     // A querier may have no address yet (RFC 4541 §2.1.1).

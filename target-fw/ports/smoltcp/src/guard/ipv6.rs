@@ -1,7 +1,7 @@
 //! IPv6 packets that must not be taken, and what smoltcp does wrong in neighbour discovery (RFC 4291,
 //! RFC 8200, RFC 4861).
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::Ipv6Addr;
 
 use smoltcp::iface::SocketSet;
 
@@ -33,17 +33,19 @@ const ALL_NODES_MAC: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
 pub(super) fn judge(
     frame: &mut [u8],
     packet: &mut Packet,
-    (source, destination): (Ipv6Addr, Ipv6Addr),
     own: &Own<'_>,
     neighbours: &mut Neighbours,
     sockets: &SocketSet<'_>,
 ) -> Verdict {
+    let (source, destination) = (packet.source, packet.destination);
     let to_many = destination.is_multicast();
     let link_to_many = !is_host_mac([u8_at(frame, 0), 0, 0, 0, 0, 0]);
     // RFC 4291 §2.5.3 and §2.7: these never come over a link, and groups of scope 0 and 1 neither.
-    if source.is_loopback()
+    if is_of_v4(source)
+        || is_of_v4(destination)
+        || source.is_loopback()
         || source.is_multicast()
-        || own.has(source.into())
+        || own.has(source)
         || destination.is_loopback()
         || destination.is_unspecified()
         || (to_many && destination.octets()[1] & 0x0f < 2)
@@ -58,7 +60,7 @@ pub(super) fn judge(
         protocol::UDP if u16_at(frame, packet.payload + 6) == 0 => Verdict::Drop,
         // RFC 4443 §2.4 (e.3): no error about what was sent to many.
         protocol::UDP if to_many && !icmp::is_udp_open(frame, packet, sockets) => Verdict::Drop,
-        protocol::ICMPV6 => discovery(frame, packet, (source, destination), own, neighbours),
+        protocol::ICMPV6 => discovery(frame, packet, own, neighbours),
         protocol::TCP | protocol::UDP => Verdict::Pass,
         _ if to_many => Verdict::Drop,
         _ => Verdict::Pass,
@@ -69,10 +71,10 @@ pub(super) fn judge(
 fn discovery(
     frame: &mut [u8],
     packet: &mut Packet,
-    (source, destination): (Ipv6Addr, Ipv6Addr),
     own: &Own<'_>,
     neighbours: &mut Neighbours,
 ) -> Verdict {
+    let (source, destination) = (packet.source, packet.destination);
     let message = packet.payload;
     let kind = u8_at(frame, message);
     if !matches!(kind, kind::SOLICITATION | kind::ADVERTISEMENT) {
@@ -88,7 +90,7 @@ fn discovery(
         return Verdict::Drop;
     }
     if kind == kind::SOLICITATION {
-        if !own.has(target.into()) {
+        if !own.has(target) {
             // smoltcp would remember whoever asks for anybody.
             return Verdict::Drop;
         }
@@ -99,17 +101,17 @@ fn discovery(
                 Verdict::Drop
             };
         }
-        neighbours.learn(source.into());
+        neighbours.learn(source);
         return Verdict::Pass;
     }
     // RFC 4861 §7.2.5: it is about its target, which smoltcp takes the sender for, and it is only for
     // those who asked.
-    if own.has(target.into()) || !neighbours.knows(target.into()) {
+    if own.has(target) || !neighbours.knows(target) {
         return Verdict::Drop;
     }
     if source != target {
         put_summed(frame, message + 2, ETHERNET + 8, &target.octets());
-        packet.source = IpAddr::V6(target);
+        packet.source = target;
     }
     Verdict::Pass
 }
@@ -132,8 +134,9 @@ pub(super) fn advertise(frame: &mut [u8], target: Ipv6Addr, mac: [u8; 6]) -> usi
     put(frame, message + BARE, &TARGET_ADDRESS);
     put(frame, message + BARE + 2, &mac);
     let packet = Packet {
-        source: target.into(),
-        destination: ALL_NODES.into(),
+        is_v6: true,
+        source: target,
+        destination: ALL_NODES,
         protocol: protocol::ICMPV6,
         payload: message,
         end,
@@ -141,6 +144,11 @@ pub(super) fn advertise(frame: &mut [u8], target: Ipv6Addr, mac: [u8; 6]) -> usi
     };
     packet.seal(frame, 2);
     end
+}
+
+/// RFC 4291 §2.5.5.2 only writes addresses of IPv4 down; here they would pass for them.
+fn is_of_v4(ip: Ipv6Addr) -> bool {
+    ip.to_ipv4_mapped().is_some()
 }
 
 /// The group that whoever looks for an address asks (RFC 4291 §2.7.1).
@@ -155,7 +163,7 @@ pub(super) fn leaves(frame: &mut [u8], packet: &Packet, neighbours: &mut Neighbo
     let message = packet.payload;
     match u8_at(frame, message) {
         kind::SOLICITATION => {
-            neighbours.learn(Ipv6Addr::from(bytes(frame, message + 8)).into());
+            neighbours.learn(Ipv6Addr::from(bytes(frame, message + 8)));
         }
         kind::ADVERTISEMENT => {
             // RFC 4861 §7.2.4: it overrides, the address being nobody else's.

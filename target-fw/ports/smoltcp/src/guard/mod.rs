@@ -18,7 +18,7 @@ mod outgoing;
 mod packet;
 mod segments;
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use smoltcp::iface::{Interface, SocketSet};
 use smoltcp::phy::{Device, RxToken as _, TxToken as _};
@@ -33,7 +33,7 @@ use self::flows::Flows;
 use self::frame::{ARP, IPV4, IPV6, SHORTEST, TAGGED, bytes, u16_at};
 use self::icmp::Errors;
 use self::outgoing::Notes;
-use self::packet::{Packet, protocol};
+use self::packet::{Address, Packet, mapped, protocol};
 use self::segments::Again;
 
 /// Room for a frame.
@@ -83,20 +83,16 @@ struct Own<'a> {
 }
 
 impl Own<'_> {
-    fn has(&self, ip: IpAddr) -> bool {
-        self.addresses
-            .iter()
-            .any(|own| IpAddr::from(own.address()) == ip)
+    fn has(&self, ip: Address) -> bool {
+        self.addresses.iter().any(|own| mapped(own.address()) == ip)
     }
 
     /// The IPv4 addresses with the lengths of their prefixes.
     fn v4_networks(&self) -> impl Iterator<Item = (Ipv4Addr, u8)> {
-        self.addresses
-            .iter()
-            .filter_map(|own| match IpAddr::from(own.address()) {
-                IpAddr::V4(ip) => Some((ip, own.prefix_len())),
-                IpAddr::V6(_) => None,
-            })
+        self.addresses.iter().filter_map(|own| match own {
+            IpCidr::Ipv4(own) => Some((own.address(), own.prefix_len())),
+            IpCidr::Ipv6(_) => None,
+        })
     }
 
     /// The IPv4 address.
@@ -114,7 +110,7 @@ impl Own<'_> {
 
     /// Whether an address can be another host's.
     fn is_host(&self, ip: Ipv4Addr) -> bool {
-        ipv4::is_unicast(ip) && !self.is_subnet_broadcast(ip) && !self.has(ip.into())
+        ipv4::is_unicast(ip) && !self.is_subnet_broadcast(ip) && !self.has(ip.to_ipv6_mapped())
     }
 }
 
@@ -144,7 +140,7 @@ impl Guard {
             errors: Errors::default(),
             notes: Notes {
                 flows: Flows::new(flows),
-                neighbours: Neighbours::default(),
+                neighbours: Neighbours::new(),
                 server: Server::default(),
             },
         }
@@ -245,20 +241,10 @@ impl Guard {
         let Some(mut packet) = Packet::parse(frame) else {
             return Verdict::Drop;
         };
-        let addresses = match (packet.source, packet.destination) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => ipv4::judge(frame, &packet, from, to, own),
-            (IpAddr::V6(from), IpAddr::V6(to)) => {
-                let ends = (from, to);
-                ipv6::judge(
-                    frame,
-                    &mut packet,
-                    ends,
-                    own,
-                    &mut notes.neighbours,
-                    sockets,
-                )
-            }
-            _ => Verdict::Drop,
+        let addresses = if packet.is_v6 {
+            ipv6::judge(frame, &mut packet, own, &mut notes.neighbours, sockets)
+        } else {
+            ipv4::judge(frame, &packet, own)
         };
         if addresses != Verdict::Pass {
             return addresses;

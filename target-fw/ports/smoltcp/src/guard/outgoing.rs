@@ -1,7 +1,5 @@
 //! Frames that smoltcp sends: corrected, padded, and taken note of.
 
-use core::net::IpAddr;
-
 use super::arp::Neighbours;
 use super::dhcp::Server;
 use super::flows::Flows;
@@ -30,11 +28,11 @@ impl Notes {
         let Some(mut packet) = Packet::parse(frame.get(..length).unwrap_or(&[])) else {
             return length;
         };
-        match (packet.source, packet.protocol) {
+        match (packet.is_v6, packet.protocol) {
             (_, protocol::TCP) => self.flows.leaves(frame, &packet),
-            (IpAddr::V4(_), protocol::UDP) => return self.server.leaves(frame, &mut packet),
-            (IpAddr::V4(_), protocol::IGMP) => return alert_routers(frame, packet),
-            (IpAddr::V6(_), protocol::ICMPV6) => {
+            (false, protocol::UDP) => return self.server.leaves(frame, &mut packet),
+            (false, protocol::IGMP) => return alert_routers(frame, packet),
+            (true, protocol::ICMPV6) => {
                 ipv6::leaves(frame, &packet, &mut self.neighbours);
             }
             _ => {}

@@ -1,6 +1,8 @@
 //! Where the parts of an IP packet are, and making its lengths and checksums right after a change.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use smoltcp::wire::IpAddress;
 
 use super::frame::{ETHERNET, IPV4, IPV6, bytes, fold, put, sum, u8_at, u16_at};
 
@@ -13,14 +15,26 @@ pub(super) mod protocol {
     pub(in crate::guard) const ICMPV6: u8 = 58;
 }
 
+/// An address of either family, those of IPv4 mapped (RFC 4291 §2.5.5.2): one kind is less code than two.
+pub(super) type Address = Ipv6Addr;
+
+/// The address as smoltcp has it.
+pub(super) const fn mapped(ip: IpAddress) -> Address {
+    match ip {
+        IpAddress::Ipv4(ip) => ip.to_ipv6_mapped(),
+        IpAddress::Ipv6(ip) => ip,
+    }
+}
+
 /// Length of an IPv6 header.
 pub(super) const IPV6_HEADER: usize = 40;
 
 /// An IP packet within a frame; offsets are from the beginning of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Packet {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
+    pub(super) is_v6: bool,
+    pub(super) source: Address,
+    pub(super) destination: Address,
     /// What follows at `payload`: over IPv6 behind a hop-by-hop header, if there is one.
     pub(super) protocol: u8,
     pub(super) payload: usize,
@@ -50,8 +64,9 @@ impl Packet {
             return None;
         }
         Some(Self {
-            source: Ipv4Addr::from(bytes(frame, ETHERNET + 12)).into(),
-            destination: Ipv4Addr::from(bytes(frame, ETHERNET + 16)).into(),
+            is_v6: false,
+            source: Ipv4Addr::from(bytes(frame, ETHERNET + 12)).to_ipv6_mapped(),
+            destination: Ipv4Addr::from(bytes(frame, ETHERNET + 16)).to_ipv6_mapped(),
             protocol: u8_at(frame, ETHERNET + 9),
             payload: ETHERNET + header,
             end: ETHERNET + total,
@@ -71,8 +86,9 @@ impl Packet {
             payload += (usize::from(u8_at(frame, payload + 1)) + 1) * 8;
         }
         (payload <= end).then_some(Self {
-            source: Ipv6Addr::from(bytes(frame, ETHERNET + 8)).into(),
-            destination: Ipv6Addr::from(bytes(frame, ETHERNET + 24)).into(),
+            is_v6: true,
+            source: Ipv6Addr::from(bytes(frame, ETHERNET + 8)),
+            destination: Ipv6Addr::from(bytes(frame, ETHERNET + 24)),
             protocol,
             payload,
             end,
@@ -88,9 +104,10 @@ impl Packet {
     /// The checksum of what is above IP, its pseudo-header included (RFC 9293 §3.1, RFC 8200 §8.1): zero if
     /// what the frame says is right.
     pub(super) fn checksum(&self, frame: &[u8]) -> u16 {
-        let addresses = match self.source {
-            IpAddr::V4(_) => frame.get(ETHERNET + 12..ETHERNET + 20),
-            IpAddr::V6(_) => frame.get(ETHERNET + 8..ETHERNET + 40),
+        let addresses = if self.is_v6 {
+            frame.get(ETHERNET + 8..ETHERNET + 40)
+        } else {
+            frame.get(ETHERNET + 12..ETHERNET + 20)
         };
         let pseudo = u32::from(self.protocol) + self.length() as u32;
         let pseudo = sum(pseudo, addresses.unwrap_or(&[]));
@@ -104,15 +121,12 @@ impl Packet {
     pub(super) fn set_end(&mut self, frame: &mut [u8], end: usize) {
         self.end = end;
         let length = end - ETHERNET;
-        match self.source {
-            IpAddr::V4(_) => {
-                put(frame, ETHERNET + 2, &(length as u16).to_be_bytes());
-                Self::seal_v4(frame);
-            }
-            IpAddr::V6(_) => {
-                let length = length.saturating_sub(IPV6_HEADER) as u16;
-                put(frame, ETHERNET + 4, &length.to_be_bytes());
-            }
+        if self.is_v6 {
+            let length = length.saturating_sub(IPV6_HEADER) as u16;
+            put(frame, ETHERNET + 4, &length.to_be_bytes());
+        } else {
+            put(frame, ETHERNET + 2, &(length as u16).to_be_bytes());
+            Self::seal_v4(frame);
         }
     }
 

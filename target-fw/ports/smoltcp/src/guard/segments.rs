@@ -1,8 +1,6 @@
 //! TCP segments that arrive: what smoltcp would misunderstand is put so that it understands it. Often that
 //! is a segment which makes smoltcp itself give the answer due, from its own numbers and at its own rate.
 
-use core::net::IpAddr;
-
 use smoltcp::iface::SocketSet;
 use smoltcp::socket::Socket;
 use smoltcp::socket::tcp::State;
@@ -11,7 +9,7 @@ use smoltcp::wire::IpEndpoint;
 use super::Verdict;
 use super::flows::{Ends, Flow, Flows, Segment, TCP_HEADER, before, field, flag};
 use super::frame::put;
-use super::packet::Packet;
+use super::packet::{Address, Packet, mapped};
 
 /// How far behind an acknowledgement may be for its data still to count (RFC 5961 §5: the largest window
 /// the peer ever announced; without scaling that is at most this).
@@ -24,8 +22,8 @@ enum Found {
     Nothing,
 }
 
-fn is(endpoint: Option<IpEndpoint>, (ip, port): (IpAddr, u16)) -> bool {
-    endpoint.is_some_and(|end| end.port == port && IpAddr::from(end.addr) == ip)
+fn is(endpoint: Option<IpEndpoint>, (ip, port): (Address, u16)) -> bool {
+    endpoint.is_some_and(|end| end.port == port && mapped(end.addr) == ip)
 }
 
 fn look_up(sockets: &SocketSet<'_>, ends: &Ends) -> Found {
@@ -36,9 +34,7 @@ fn look_up(sockets: &SocketSet<'_>, ends: &Ends) -> Found {
         };
         if socket.state() == State::Listen {
             let listens = socket.listen_endpoint();
-            let here = listens
-                .addr
-                .is_none_or(|ip| IpAddr::from(ip) == ends.local.0);
+            let here = listens.addr.is_none_or(|ip| mapped(ip) == ends.local.0);
             if listens.port == ends.local.1 && here {
                 found = Found::Listener;
             }
