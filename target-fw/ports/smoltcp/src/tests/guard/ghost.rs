@@ -21,7 +21,7 @@ pub(super) const GHOST_IP: [u8; 4] = [10, 0, 0, 9];
 /// The first sequence number of a ghost.
 pub(super) const FIRST: u32 = 0xffff_ff00;
 
-fn checksum(parts: &[&[u8]]) -> [u8; 2] {
+pub(super) fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     let mut sum = 0_u32;
     for part in parts {
         for pair in part.chunks(2) {

@@ -3,5 +3,6 @@
 mod addresses;
 mod arp;
 mod ghost;
+mod ipv6;
 mod reset;
 mod segments;
