@@ -17,6 +17,8 @@ mod ipv6;
 mod outgoing;
 mod packet;
 mod segments;
+#[cfg(test)]
+mod tests;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 

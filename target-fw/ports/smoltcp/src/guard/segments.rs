@@ -118,7 +118,7 @@ impl Arrival<'_> {
             _ if self.segment.has(flag::SYN) => self.make_challenge(flow),
             _ if !self.segment.has(flag::ACK) => return Verdict::Drop,
             _ if before(flow.sent, self.segment.acknowledgement) => self.make_challenge(flow),
-            _ => return self.continues(flow),
+            _ => return self.continues(state, flow),
         }
         Verdict::Pass
     }
@@ -162,9 +162,10 @@ impl Arrival<'_> {
         }
     }
 
-    fn continues(mut self, flow: &mut Flow) -> Verdict {
+    fn continues(mut self, state: State, flow: &mut Flow) -> Verdict {
         let arrived = self.segment;
-        let mut changed = self.renew_acknowledgement(flow);
+        let mut changed = self.ignore_text_behind_fin(state, flow);
+        changed |= self.renew_acknowledgement(flow);
         changed |= self.keep_window(flow);
         changed |= self.place_fin(flow);
         let is_probe = self.segment.length > 0
@@ -188,6 +189,19 @@ impl Arrival<'_> {
             self.seal();
         }
         Verdict::Pass
+    }
+
+    /// RFC 9293 §3.10.7.4, seventh step: nothing comes behind the end of the stream. smoltcp would deliver it.
+    fn ignore_text_behind_fin(&mut self, state: State, flow: &Flow) -> bool {
+        let has_ended = matches!(
+            state,
+            State::CloseWait | State::Closing | State::LastAck | State::TimeWait
+        );
+        let ignores = has_ended && before(flow.expected, self.segment.data_end());
+        if ignores {
+            self.truncate();
+        }
+        ignores
     }
 
     /// RFC 9293 §3.10.7.4, fifth step: an old acknowledgement is ignored, not the data that carries it.

@@ -145,7 +145,7 @@ pub(super) fn same(a: SocketAddress, b: SocketAddress) -> bool {
 pub(super) struct Bench {
     pub(super) a: Host,
     pub(super) b: Host,
-    now: Rc<Cell<u64>>,
+    pub(super) now: Rc<Cell<u64>>,
 }
 
 impl Bench {

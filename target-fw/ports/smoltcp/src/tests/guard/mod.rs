@@ -3,6 +3,7 @@
 mod addresses;
 mod arp;
 mod ghost;
+mod hostile;
 mod ipv6;
 mod reset;
 mod segments;

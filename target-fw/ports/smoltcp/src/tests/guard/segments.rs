@@ -186,3 +186,20 @@ fn a_simultaneous_open_succeeds() {
     assert_eq!(bench.a.recv(client, 9).unwrap(), b"hello");
     assert_eq!(bench.a.stack.socket_close(client), Ok(()));
 }
+
+/// RFC 9293 §3.10.7.4, seventh step: behind the end there is nothing.
+#[test]
+fn text_behind_the_end_is_not_delivered() {
+    let bench = Bench::new();
+    let listener = bench.a.listener(80, 1);
+    let (mut ghost, child) = Ghost::connected(&bench, listener);
+    let answers = ghost.say(FIN | ACK, 0, 0, b"end");
+    ghost.expect_ack(&answers, 0, 4);
+    ghost.next = ghost.next.wrapping_add(4);
+    ghost.say(ACK, 0, 0, b"more");
+    assert_eq!(bench.a.recv(child, 9).unwrap(), b"end");
+    assert_eq!(bench.a.recv(child, 9).unwrap(), b"");
+    // Repeated, the end is acknowledged again.
+    let answers = ghost.say(FIN | ACK, -4, 0, b"end");
+    ghost.expect_ack(&answers, 0, 0);
+}
