@@ -1,4 +1,4 @@
-//! Asking for the gateway's hardware address before anybody needs it.
+//! Asking for the gateway's hardware address before anybody needs it, and telling of one's own.
 //!
 //! smoltcp asks for at most one neighbour per second on the whole interface, so whoever talks first to a
 //! second neighbour may wait that long. The gateway's answer to this question is in the cache before.
@@ -9,6 +9,16 @@ use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol,
     EthernetRepr, Ipv4Address,
 };
+
+/// Tells everybody of our address (RFC 5227 §2.3), as by a question for it. False if it must be tried again.
+pub(crate) fn announce<D: Device>(
+    device: &mut D,
+    now: Instant,
+    mac: EthernetAddress,
+    own: Ipv4Address,
+) -> bool {
+    ask(device, now, mac, own, own)
+}
 
 /// Broadcasts a question for `target`. False if the device had no room and it must be asked again.
 pub(crate) fn ask<D: Device>(

@@ -14,8 +14,12 @@ pub struct Config {
     /// How long a connection that ended here is remembered, in milliseconds. Shorter than RFC 9293
     /// demands: sockets are few.
     pub time_wait_ms: u32,
-    /// How long to wait for a DHCP offer before asking again, in milliseconds.
+    /// How long to wait for a DHCP offer before asking again, in milliseconds; twice as long after each
+    /// question (RFC 2131 §4.1).
     pub dhcp_retry_ms: u32,
+    /// How long an attempt to get an address goes on before it is told to have failed, in milliseconds. It
+    /// goes on all the same.
+    pub dhcp_timeout_ms: u32,
     /// Host name for the DHCP server, at most 63 characters; empty for none.
     pub hostname: &'static str,
 }
@@ -30,6 +34,7 @@ impl Config {
             linger_ms: 10_000,
             time_wait_ms: 2_000,
             dhcp_retry_ms: 2_000,
+            dhcp_timeout_ms: 3_500,
             hostname: "",
         }
     }

@@ -8,6 +8,7 @@ use smoltcp::wire::{EthernetAddress, IpAddress as WireAddress, Ipv4Address, Ipv6
 
 use crate::Config;
 use crate::address::is_host;
+use crate::groups::Queries;
 use crate::guard::Guard;
 use crate::interface::Net;
 use crate::pipes::{Datagrams, Pipe};
@@ -24,9 +25,14 @@ pub(crate) struct Core {
     pub(crate) datagrams: &'static mut [Datagrams],
     pub(crate) net: Net,
     pub(crate) mac: EthernetAddress,
+    /// The hardware address the board gave.
+    pub(crate) first_mac: EthernetAddress,
     pub(crate) seeds: Seeds,
     pub(crate) config: Config,
     pub(crate) limits: Limits,
+    pub(crate) queries: Queries,
+    /// How often the DHCP client has looked for a server in a row.
+    pub(crate) searches: u32,
     /// Time of the last poll.
     pub(crate) now_us: u64,
     /// Where the search for a free port begins.
@@ -71,7 +77,7 @@ impl Core {
     }
 
     fn destination_v4(&self, ip: Ipv4Address) -> Destination {
-        let Some(own) = self.net.current else {
+        let Some(own) = self.net.address() else {
             return Destination::Unreachable;
         };
         if ip.is_broadcast() || own.cidr.broadcast() == Some(ip) || ip.is_multicast() {
@@ -86,7 +92,7 @@ impl Core {
     }
 
     fn destination_v6(&self, ip: Ipv6Address) -> Destination {
-        if self.net.routers.link_local().is_none() {
+        if self.net.routers.link_local().is_none() || !self.net.link {
             return Destination::Unreachable;
         }
         let on_link = || {

@@ -3,11 +3,20 @@
 //! A socket on which nothing happens makes no event, however often the stack is polled.
 
 use nsapi::Callback;
+use nsapi::interface::Status;
 use smoltcp::socket::tcp::State;
 
 use crate::core::Core;
 use crate::pipes::Owner;
 use crate::slots::{Body, Phase};
+
+/// Something to tell somebody.
+pub(crate) enum Event {
+    /// Something happened to a socket.
+    Socket(Callback),
+    /// The status of the interface has become this.
+    Status(Callback, Status),
+}
 
 impl Core {
     /// Takes note of what the last frame or the last time step did to every socket. Run after every
@@ -97,12 +106,13 @@ impl Core {
         next
     }
 
-    /// The next callback to call, taken off the list.
-    pub(crate) fn next_event(&mut self) -> Option<Callback> {
+    /// What to tell next, taken off the list.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.pending) {
             slot.pending = false;
-            return slot.callback;
+            return slot.callback.map(Event::Socket);
         }
-        self.net.next_event()
+        let (listener, status) = self.net.next_news()?;
+        Some(Event::Status(listener, status))
     }
 }

@@ -22,6 +22,10 @@
 //! * IPv6 is there with IPv4, not instead: the link-local address as soon as the interface goes up, others as
 //!   routers announce them. The IPv4 address alone decides over the status of the interface. What is bound to
 //!   no address hears both families; no address of either family is a way to the other.
+//! * A datagram to a group goes to whoever is bound to its port while any socket is a member of the group.
+//! * While the cable is out, connections last and the address is kept but not told; nothing is sent. Back in,
+//!   the address is asked for again, and given up if nobody confirms it in time.
+//! * A failed attempt to go up is told, and goes on all the same until disconnect.
 //! * Datagrams are never fragmented; more than fits into a frame is `PARAMETER`.
 //!
 //! Must not: allocate, block, panic on what the network or the caller does, or be used from two contexts.
@@ -33,10 +37,13 @@ extern crate std;
 
 mod address;
 mod arp;
+mod cable;
 mod config;
 mod core;
 mod events;
+mod groups;
 mod guard;
+mod hostname;
 mod interface;
 mod listener;
 mod options;

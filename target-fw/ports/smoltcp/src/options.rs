@@ -1,6 +1,8 @@
-//! Socket options: REUSEADDR, KEEPALIVE and BROADCAST (contract §9).
+//! Socket options: REUSEADDR, KEEPALIVE, BROADCAST, and multicast membership (contract §9).
 
-use nsapi::option::{BROADCAST, KEEPALIVE, LEVEL_SOCKET, REUSEADDR};
+use nsapi::option::{
+    ADD_MEMBERSHIP, BROADCAST, DROP_MEMBERSHIP, KEEPALIVE, LEVEL_SOCKET, Membership, REUSEADDR,
+};
 use nsapi::{Error, Result};
 
 use crate::core::Core;
@@ -21,6 +23,14 @@ impl Core {
         let body = self.slots[index].body;
         if level != LEVEL_SOCKET || !supported(name, body) {
             return Err(Error::UNSUPPORTED);
+        }
+        if let (ADD_MEMBERSHIP | DROP_MEMBERSHIP, Body::Udp { queues }) = (name, body) {
+            let membership = Membership::from_bytes(value).ok_or(Error::PARAMETER)?;
+            return if name == ADD_MEMBERSHIP {
+                self.join(queues, &membership)
+            } else {
+                self.leave(queues, &membership)
+            };
         }
         let value = value
             .try_into()
@@ -67,7 +77,8 @@ impl Core {
         let value = match name {
             REUSEADDR => i32::from(slot.reuse),
             BROADCAST => i32::from(slot.broadcast),
-            _ => slot.keepalive_s,
+            KEEPALIVE => slot.keepalive_s,
+            _ => return Err(Error::UNSUPPORTED),
         };
         let bytes = value.to_ne_bytes();
         let room = out.get_mut(..bytes.len()).ok_or(Error::PARAMETER)?;
@@ -81,7 +92,7 @@ const fn supported(name: i32, body: Body) -> bool {
     match name {
         REUSEADDR => true,
         KEEPALIVE => matches!(body, Body::Tcp { .. }),
-        BROADCAST => matches!(body, Body::Udp { .. }),
+        BROADCAST | ADD_MEMBERSHIP | DROP_MEMBERSHIP => matches!(body, Body::Udp { .. }),
         _ => false,
     }
 }

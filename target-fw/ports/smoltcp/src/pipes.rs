@@ -3,10 +3,11 @@
 //! Promise: every open TCP socket can have a pipe whenever it needs one, because listeners share at most
 //! [`SPARE_TCP`] pipes beyond one each, and closing connections own none: theirs are taken back on demand.
 
+use heapless::Vec;
 use nsapi::Error;
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::State;
-use smoltcp::wire::IpEndpoint;
+use smoltcp::wire::{IpAddress as WireAddress, IpEndpoint};
 
 use crate::SPARE_TCP;
 use crate::core::Core;
@@ -50,6 +51,9 @@ impl Pipe {
     }
 }
 
+/// Groups that one socket can be a member of (contract §9).
+pub(crate) const MEMBERSHIPS: usize = 4;
+
 /// Who owns a pair of datagram queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum QueueOwner {
@@ -69,6 +73,8 @@ pub(crate) struct Datagrams {
     pub(crate) seen_rx: Option<usize>,
     /// Bytes that wait to leave, and since when none did.
     pub(crate) stuck: Option<(usize, u64)>,
+    /// Groups the socket is a member of.
+    pub(crate) groups: Vec<WireAddress, MEMBERSHIPS>,
 }
 
 impl Datagrams {
@@ -78,6 +84,7 @@ impl Datagrams {
             owner: QueueOwner::Free,
             seen_rx: None,
             stuck: None,
+            groups: Vec::new(),
         }
     }
 }

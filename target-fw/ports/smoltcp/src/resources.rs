@@ -4,7 +4,6 @@ use heapless::Vec;
 use nsapi::Limits;
 use smoltcp::iface::{Interface, SocketSet, SocketStorage};
 use smoltcp::socket::{tcp, udp};
-use smoltcp::wire::DhcpOption;
 
 use crate::Config;
 use crate::guard::{Buffer, Flow};
@@ -18,8 +17,6 @@ const RX_DATAGRAMS: usize = 10;
 const TX_DATAGRAMS: usize = 4;
 /// Largest payload of an unfragmented datagram over Ethernet: 1500 less the IPv4 and UDP headers.
 const MAX_DATAGRAM: usize = 1472;
-/// Option number of the host name (RFC 2132 §3.14).
-const DHCP_HOST_NAME: u8 = 12;
 
 /// Sockets and buffers: `TCP` sockets of smoltcp ([`SPARE_TCP`] of them in reserve, so `TCP - SPARE_TCP`
 /// can be open), `UDP` sockets, and `ALL`, which must be `TCP + UDP + 1` (the last is for DHCP).
@@ -44,7 +41,6 @@ pub struct StackResources<
     udp_tx: [[u8; UDP_TX]; UDP],
     udp_rx_meta: [Vec<udp::PacketMetadata, RX_DATAGRAMS>; UDP],
     udp_tx_meta: [Vec<udp::PacketMetadata, TX_DATAGRAMS>; UDP],
-    dhcp_options: Vec<DhcpOption<'static>, 1>,
     pipes: Vec<Pipe, TCP>,
     datagrams: Vec<Datagrams, UDP>,
     slots: Vec<Slot, ALL>,
@@ -61,7 +57,6 @@ pub(crate) struct Parts {
     pub(crate) slots: &'static mut [Slot],
     pub(crate) flows: &'static mut [Option<Flow>],
     pub(crate) frame: &'static mut Buffer,
-    pub(crate) dhcp_options: &'static [DhcpOption<'static>],
     pub(crate) limits: Limits,
 }
 
@@ -103,7 +98,6 @@ impl<
             udp_tx: [[0; UDP_TX]; UDP],
             udp_rx_meta: [const { Vec::new() }; UDP],
             udp_tx_meta: [const { Vec::new() }; UDP],
-            dhcp_options: Vec::new(),
             pipes: Vec::new(),
             datagrams: Vec::new(),
             slots: Vec::new(),
@@ -161,12 +155,6 @@ impl<
         }
         while self.slots.push(Slot::EMPTY).is_ok() {}
         while self.flows.push(None).is_ok() {}
-        if !config.hostname.is_empty() && config.hostname.len() <= 63 {
-            let _ = self.dhcp_options.push(DhcpOption {
-                kind: DHCP_HOST_NAME,
-                data: config.hostname.as_bytes(),
-            });
-        }
         Parts {
             iface,
             sockets,
@@ -175,7 +163,6 @@ impl<
             slots: &mut self.slots,
             flows: &mut self.flows,
             frame: &mut self.frame,
-            dhcp_options: &self.dhcp_options,
             limits: Self::limits(config.syn_timeout_ms),
         }
     }

@@ -83,10 +83,11 @@ impl Routers {
         self.ask_again(now_us);
     }
 
-    /// Asks once more, because the cable may lead somewhere else.
+    /// Asks once more, because the cable may lead somewhere else; the interface has lost everything.
     pub(crate) fn ask_again(&mut self, now_us: u64) {
         self.questions_left = QUESTIONS;
         self.ask_at_us = now_us;
+        self.changed = true;
     }
 
     /// The link-local address.

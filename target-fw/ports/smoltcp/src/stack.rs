@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-use nsapi::interface::{NetworkInterface, Status};
+use nsapi::interface::{CONNECTION_STATUS_CHANGE, NetworkInterface, Status};
 use nsapi::{
     Callback, Capabilities, Capability, Error, Limits, NetworkStack, Protocol, Result,
     SocketAddress, StackHandle, Statement, option,
@@ -14,14 +14,17 @@ use smoltcp::wire::EthernetAddress;
 
 use crate::address::bare;
 use crate::core::Core;
+use crate::events::Event;
+use crate::groups::Queries;
 use crate::guard::{Fetched, Guard};
-use crate::interface::Net;
+use crate::hostname::HostName;
+use crate::interface::{Attempt, NAME, Net};
 use crate::pipes::earliest;
 use crate::seeds::Seeds;
 use crate::slots::{Body, Phase};
-use crate::tap::Tap;
+use crate::tap::{Ears, Tap};
 use crate::updown::fresh;
-use crate::{Config, StackResources, arp};
+use crate::{Config, StackResources};
 
 /// Frames taken, and rounds of sending made, in one poll: the main loop has other things to do.
 const INGRESS_BUDGET: usize = 32;
@@ -68,7 +71,10 @@ impl<D: Device> SmoltcpStack<D> {
             slots: parts.slots,
             pipes: parts.pipes,
             datagrams: parts.datagrams,
-            net: Net::new(parts.dhcp_options),
+            net: Net::new(&config),
+            queries: Queries::default(),
+            searches: 0,
+            first_mac: mac,
             mac,
             seeds,
             config,
@@ -90,6 +96,13 @@ impl<D: Device> SmoltcpStack<D> {
     pub fn poll(&self, now_us: u64) -> Option<u64> {
         let next = self.work(now_us);
         if self.dispatch() { Some(now_us) } else { next }
+    }
+
+    /// Takes note of whether the cable carries; until it is told, it does. A change is seen in the status, and
+    /// the next poll is due at once.
+    pub fn set_link(&self, up: bool) {
+        let core = &mut *self.core.borrow_mut();
+        core.set_link(&mut *self.device.borrow_mut(), up);
     }
 
     /// The device, for boards that share it with somebody (link state, counters). Not to be used to send
@@ -114,44 +127,53 @@ impl<D: Device> SmoltcpStack<D> {
                 Fetched::Handled => continue,
                 Fetched::Frame => {}
             }
-            let mut tap = Tap {
-                device: &mut core.guard.over(device),
+            let ears = &mut Ears {
                 routers: &mut core.net.routers,
+                queries: &mut core.queries,
+                hostname: &core.net.hostname,
+                searches: &mut core.searches,
                 now_us: core.now_us,
             };
-            match core
-                .iface
-                .poll_ingress_single(now, &mut tap, &mut core.sockets)
-            {
+            let device = &mut core.guard.over(device);
+            let tap = &mut Tap { device, ears };
+            match core.iface.poll_ingress_single(now, tap, &mut core.sockets) {
                 // No room to answer: the frame is still held.
                 PollIngressSingleResult::None => break,
                 PollIngressSingleResult::PacketProcessed => {}
                 PollIngressSingleResult::SocketStateChanged => core.settle(),
             }
         }
-        core.tend_interface();
+        let mut next = core.tend_interface();
         core.guard.tidy(&core.sockets);
-        let guarded = &mut core.guard.over(device);
-        if core.net.ask_gateway
-            && let Some(own) = core.net.current
-            && let Some(gateway) = own.gateway
-        {
-            core.net.ask_gateway = !arp::ask(guarded, now, core.mac, own.cidr.address(), gateway);
+        let up = core.net.link && core.net.status() != Status::Disconnected;
+        if up {
+            core.speak(device);
         }
-        core.net.routers.ask(guarded, now, core.now_us, core.mac);
-        let up = core.net.status() != Status::Disconnected;
         for _ in 0..if up { EGRESS_BUDGET } else { 0 } {
-            if core.iface.poll_egress(now, guarded, &mut core.sockets) == PollResult::None {
+            let ears = &mut Ears {
+                routers: &mut core.net.routers,
+                queries: &mut core.queries,
+                hostname: &core.net.hostname,
+                searches: &mut core.searches,
+                now_us: core.now_us,
+            };
+            let device = &mut core.guard.over(device);
+            let tap = &mut Tap { device, ears };
+            if core.iface.poll_egress(now, tap, &mut core.sockets) == PollResult::None {
                 break;
             }
         }
+        if core.end_egress() {
+            next = Some(now_us);
+        }
         core.settle();
-        let mut next = core.tend_attempts();
+        next = earliest(next, core.tend_attempts());
         next = earliest(next, core.tend_closing());
         next = earliest(next, core.tend_listeners());
         next = earliest(next, core.tend_queues());
-        next = earliest(next, core.net.routers.deadline_us());
         if up {
+            next = earliest(next, core.net.routers.deadline_us());
+            next = earliest(next, core.queries.deadline_us(core.now_us));
             let wire = core.iface.poll_at(now, &core.sockets);
             next = earliest(
                 next,
@@ -169,10 +191,15 @@ impl<D: Device> SmoltcpStack<D> {
         // Bounded, lest callbacks that make events keep us here.
         for called in 0..64 {
             let next = self.core.borrow_mut().next_event();
-            let Some(callback) = next else {
+            let Some(event) = next else {
                 return called > 0;
             };
-            callback.call();
+            match event {
+                Event::Socket(callback) => callback.call(),
+                Event::Status(listener, status) => {
+                    listener.tell(CONNECTION_STATUS_CHANGE, status as i32);
+                }
+            }
         }
         true
     }
@@ -181,7 +208,7 @@ impl<D: Device> SmoltcpStack<D> {
 impl<D> SmoltcpStack<D> {
     /// Who this port is and what it claims.
     pub fn statement(&self) -> Statement {
-        const CLAIMS: [Capability; 12] = [
+        const CLAIMS: [Capability; 13] = [
             Capability::Ipv4,
             Capability::Ipv6,
             Capability::Tcp,
@@ -192,6 +219,7 @@ impl<D> SmoltcpStack<D> {
             Capability::Timeouts,
             Capability::Sigio,
             Capability::Interface,
+            Capability::Multicast,
             Capability::Destructive,
             // Ours on every stack: it needs nothing of the stack.
             Capability::Legacy,
@@ -199,7 +227,13 @@ impl<D> SmoltcpStack<D> {
         let claims = CLAIMS
             .into_iter()
             .fold(Capabilities::NONE, Capabilities::with);
-        let options = [option::REUSEADDR, option::KEEPALIVE, option::BROADCAST];
+        let options = [
+            option::REUSEADDR,
+            option::KEEPALIVE,
+            option::BROADCAST,
+            option::ADD_MEMBERSHIP,
+            option::DROP_MEMBERSHIP,
+        ];
         let capabilities = options.into_iter().fold(claims, Capabilities::with_option);
         Statement {
             port: "smoltcp",
@@ -332,6 +366,16 @@ impl<D: Device> NetworkInterface for SmoltcpStack<D> {
         started
     }
 
+    fn connect_result(&self) -> Option<Result<()>> {
+        let net = &self.core.borrow().net;
+        match (net.status(), net.attempt) {
+            (Status::GlobalUp, _) => Some(Ok(())),
+            (Status::Disconnected, _) => Some(Err(Error::NO_CONNECTION)),
+            (_, Attempt::Failed(error)) => Some(Err(error)),
+            (_, Attempt::Over | Attempt::Until(_)) => None,
+        }
+    }
+
     fn disconnect(&self) -> Result<()> {
         let ended = self
             .core
@@ -339,6 +383,16 @@ impl<D: Device> NetworkInterface for SmoltcpStack<D> {
             .bring_down(&mut *self.device.borrow_mut());
         self.dispatch();
         ended
+    }
+
+    fn restore_defaults(&self) {
+        let core = &mut *self.core.borrow_mut();
+        if core.net.status() == Status::Disconnected {
+            core.net.fixed = None;
+            core.net.dhcp = true;
+            core.net.hostname = HostName::new(core.config.hostname).unwrap_or_default();
+            core.mac = core.first_mac;
+        }
     }
 
     fn status(&self) -> Result<Status> {
@@ -354,7 +408,7 @@ impl<D: Device> NetworkInterface for SmoltcpStack<D> {
     }
 
     fn get_ip_address(&self) -> Result<SocketAddress> {
-        let current = self.core.borrow().net.current;
+        let current = self.core.borrow().net.address();
         current
             .map(|own| bare(own.cidr.address()))
             .ok_or(Error::NO_CONNECTION)
@@ -367,19 +421,58 @@ impl<D: Device> NetworkInterface for SmoltcpStack<D> {
     }
 
     fn get_netmask(&self) -> Result<SocketAddress> {
-        let current = self.core.borrow().net.current;
+        let current = self.core.borrow().net.address();
         current
             .map(|own| bare(own.cidr.netmask()))
             .ok_or(Error::NO_CONNECTION)
     }
 
     fn get_gateway(&self) -> Result<SocketAddress> {
-        let current = self.core.borrow().net.current.ok_or(Error::NO_CONNECTION)?;
+        let current = self
+            .core
+            .borrow()
+            .net
+            .address()
+            .ok_or(Error::NO_CONNECTION)?;
         current.gateway.map(bare).ok_or(Error::NO_ADDRESS)
     }
 
     fn get_mac_address(&self) -> Option<[u8; 6]> {
         Some(self.core.borrow().mac.0)
+    }
+
+    fn set_mac_address(&self, mac: [u8; 6]) -> Result<()> {
+        let core = &mut *self.core.borrow_mut();
+        let mac = EthernetAddress(mac);
+        if !mac.is_unicast() || mac.0 == [0; 6] {
+            return Err(Error::PARAMETER);
+        }
+        if core.net.status() != Status::Disconnected {
+            return Err(Error::BUSY);
+        }
+        core.mac = mac;
+        Ok(())
+    }
+
+    fn get_hostname(&self, text: &mut [u8]) -> Option<usize> {
+        let core = self.core.borrow();
+        let name = core.net.hostname.as_bytes();
+        text.get_mut(..name.len())?.copy_from_slice(name);
+        (!name.is_empty()).then_some(name.len())
+    }
+
+    fn set_hostname(&self, name: &str) -> Result<()> {
+        let net = &mut self.core.borrow_mut().net;
+        let name = HostName::new(name).ok_or(Error::PARAMETER)?;
+        if net.status() != Status::Disconnected {
+            return Err(Error::BUSY);
+        }
+        net.hostname = name;
+        Ok(())
+    }
+
+    fn get_interface_name(&self) -> Option<&str> {
+        self.core.borrow().net.named.then_some(NAME)
     }
 
     fn set_network(
@@ -392,7 +485,7 @@ impl<D: Device> NetworkInterface for SmoltcpStack<D> {
     }
 
     fn set_dhcp(&self, dhcp: bool) -> Result<()> {
-        self.core.borrow_mut().net.set_dhcp(dhcp);
+        self.core.borrow_mut().net.dhcp = dhcp;
         Ok(())
     }
 }

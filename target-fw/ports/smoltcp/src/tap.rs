@@ -1,26 +1,37 @@
-//! A device that lets the stack listen to what smoltcp receives.
+//! A device that lets the port listen to what smoltcp receives and finish what it sends.
 //!
-//! Must not: change or keep back a frame.
+//! Must not: keep back a frame.
 
-use smoltcp::phy::{Device, DeviceCapabilities, RxToken};
+use smoltcp::phy::{Device, DeviceCapabilities, PacketMeta, RxToken, TxToken};
 use smoltcp::time::Instant;
 
+use crate::groups::Queries;
+use crate::hostname::{HostName, Message};
 use crate::routers::Routers;
 
-/// The board's device, and who listens to it.
-pub(crate) struct Tap<'a, D> {
-    pub(crate) device: &'a mut D,
+/// Who listens and who finishes.
+pub(crate) struct Ears<'a> {
     pub(crate) routers: &'a mut Routers,
+    pub(crate) queries: &'a mut Queries,
+    pub(crate) hostname: &'a HostName,
+    /// How often the DHCP client has looked for a server in a row.
+    pub(crate) searches: &'a mut u32,
     pub(crate) now_us: u64,
 }
 
-impl<D: Device> Device for Tap<'_, D> {
+/// The board's device with the port around it.
+pub(crate) struct Tap<'a, 'b, D> {
+    pub(crate) device: &'a mut D,
+    pub(crate) ears: &'a mut Ears<'b>,
+}
+
+impl<'b, D: Device> Device for Tap<'_, 'b, D> {
     type RxToken<'a>
         = Heard<'a, D::RxToken<'a>>
     where
         Self: 'a;
     type TxToken<'a>
-        = D::TxToken<'a>
+        = Finished<'a, D::TxToken<'a>>
     where
         Self: 'a;
 
@@ -28,14 +39,24 @@ impl<D: Device> Device for Tap<'_, D> {
         let (frame, reply) = self.device.receive(now)?;
         let heard = Heard {
             frame,
-            routers: self.routers,
-            now_us: self.now_us,
+            routers: self.ears.routers,
+            queries: self.ears.queries,
+            now_us: self.ears.now_us,
         };
-        Some((heard, reply))
+        let finished = Finished {
+            token: reply,
+            hostname: self.ears.hostname,
+            searches: self.ears.searches,
+        };
+        Some((heard, finished))
     }
 
     fn transmit(&mut self, now: Instant) -> Option<Self::TxToken<'_>> {
-        self.device.transmit(now)
+        Some(Finished {
+            token: self.device.transmit(now)?,
+            hostname: self.ears.hostname,
+            searches: self.ears.searches,
+        })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -47,6 +68,7 @@ impl<D: Device> Device for Tap<'_, D> {
 pub(crate) struct Heard<'a, T> {
     frame: T,
     routers: &'a mut Routers,
+    queries: &'a mut Queries,
     now_us: u64,
 }
 
@@ -54,11 +76,37 @@ impl<T: RxToken> RxToken for Heard<'_, T> {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
         self.frame.consume(|bytes| {
             self.routers.hear(bytes, self.now_us);
+            self.queries.hear(bytes, self.now_us);
             f(bytes)
         })
     }
 
-    fn meta(&self) -> smoltcp::phy::PacketMeta {
+    fn meta(&self) -> PacketMeta {
         self.frame.meta()
+    }
+}
+
+/// Leave to send a frame that is finished before it goes.
+pub(crate) struct Finished<'a, T> {
+    token: T,
+    hostname: &'a HostName,
+    searches: &'a mut u32,
+}
+
+impl<T: TxToken> TxToken for Finished<'_, T> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
+        self.token.consume(length, |bytes| {
+            let result = f(bytes);
+            match self.hostname.write_into(bytes) {
+                Some(Message::Discover) => *self.searches = self.searches.saturating_add(1),
+                Some(Message::Other) => *self.searches = 0,
+                None => {}
+            }
+            result
+        })
+    }
+
+    fn set_meta(&mut self, meta: PacketMeta) {
+        self.token.set_meta(meta);
     }
 }

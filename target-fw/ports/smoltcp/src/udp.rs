@@ -35,6 +35,7 @@ impl Core {
 
     /// Leaves what was sent to leave in the background.
     pub(crate) fn leave_queues(&mut self, queues: usize) {
+        self.leave_all(queues);
         self.datagrams[queues].owner = QueueOwner::Closing;
     }
 

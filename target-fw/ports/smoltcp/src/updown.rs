@@ -6,15 +6,16 @@
 use heapless::Vec;
 use nsapi::interface::Status;
 use nsapi::{Error, Result};
-use smoltcp::iface::{self, Interface};
+use smoltcp::iface::{self, Interface, SocketHandle};
 use smoltcp::phy::Device;
 use smoltcp::socket::dhcpv4;
-use smoltcp::time::{Duration, Instant};
+use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress as WireAddress, IpCidr};
 
 use crate::address::{is_host, link_local};
 use crate::core::Core;
-use crate::interface::Addresses;
+use crate::hostname::PLACE_HOLDER;
+use crate::interface::{Addresses, Attempt};
 use crate::pipes::Owner;
 
 /// An interface of smoltcp without addresses.
@@ -49,12 +50,13 @@ impl Core {
         self.net.routers.restart(Some(own), self.now_us);
         if self.net.dhcp {
             let mut client = dhcpv4::Socket::new();
-            let mut retry = client.get_retry_config();
-            retry.discover_timeout = Duration::from_millis(u64::from(self.config.dhcp_retry_ms));
-            client.set_retry_config(retry);
-            client.set_outgoing_options(self.net.options);
+            client.set_outgoing_options(PLACE_HOLDER);
             self.net.client = Some(self.sockets.add(client));
+            self.restart_client();
         }
+        self.join_again();
+        self.net.named = true;
+        self.begin_attempt();
         self.net.set_status(Status::Connecting);
         Ok(())
     }
@@ -68,7 +70,10 @@ impl Core {
             self.sockets.remove(client);
         }
         self.net.current = None;
+        self.net.attempt = Attempt::Over;
+        self.net.announce = false;
         self.net.ask_gateway = false;
+        self.net.join_groups = false;
         self.net.routers.restart(None, self.now_us);
         self.renew_interface(device);
         self.end_connections(|_| true);
@@ -77,24 +82,59 @@ impl Core {
     }
 
     /// Begins anew without addresses, neighbours, routes and groups.
-    fn renew_interface<D: Device>(&mut self, device: &mut D) {
+    pub(crate) fn renew_interface<D: Device>(&mut self, device: &mut D) {
         let seed = self.seeds.next();
         let now = self.instant();
+        self.guard.set_mac(self.mac.0);
         *self.iface = fresh(&mut self.guard.over(device), self.mac, seed, now);
     }
 
-    /// Follows the DHCP client, or takes the fixed addresses.
-    pub(crate) fn tend_interface(&mut self) {
+    /// Gives the attempt to get an address its time.
+    pub(crate) fn begin_attempt(&mut self) {
+        let patience_us = u64::from(self.config.dhcp_timeout_ms) * 1000;
+        self.net.attempt = Attempt::Until(self.now_us + patience_us);
+    }
+
+    /// Follows the DHCP client, or takes the fixed addresses, and gives up what takes too long. Returns when
+    /// to look again.
+    pub(crate) fn tend_interface(&mut self) -> Option<u64> {
         self.tend_routers();
-        if self.net.status() == Status::Connecting
-            && !self.net.dhcp
-            && let Some(addresses) = self.net.fixed
-        {
-            self.take_addresses(addresses);
+        if self.net.link && self.net.status() != Status::Disconnected {
+            match self.net.client {
+                Some(client) => self.tend_client(client),
+                None if self.net.status() == Status::Connecting => {
+                    if let Some(addresses) = self.net.fixed {
+                        self.take_addresses(addresses);
+                    }
+                }
+                None => {}
+            }
         }
-        let Some(client) = self.net.client else {
-            return;
+        match self.net.attempt {
+            Attempt::Until(until) if self.now_us < until => Some(until),
+            Attempt::Until(_) => {
+                self.give_up();
+                None
+            }
+            Attempt::Over | Attempt::Failed(_) => None,
+        }
+    }
+
+    /// Tells that there is no address, and parts with the one that was kept.
+    fn give_up(&mut self) {
+        let reason = if self.net.link {
+            Error::DHCP_FAILURE
+        } else {
+            Error::NO_CONNECTION
         };
+        self.net.attempt = Attempt::Failed(reason);
+        if self.net.current.is_some() {
+            self.lose_addresses();
+        }
+        self.net.set_status(Status::Connecting);
+    }
+
+    fn tend_client(&mut self, client: SocketHandle) {
         let offered = match self
             .sockets
             .get_mut::<dhcpv4::Socket<'static>>(client)
@@ -110,12 +150,14 @@ impl Core {
             Some(_) => None,
         };
         match offered {
-            Some(addresses) if self.net.current != Some(addresses) => {
+            Some(addresses) if self.net.address() != Some(addresses) => {
                 self.take_addresses(addresses);
             }
             Some(_) => {}
-            None if self.net.current.is_some() => {
+            // Without a status an address is only kept, until it has been confirmed or given up.
+            None if self.net.address().is_some() => {
                 self.lose_addresses();
+                self.begin_attempt();
                 self.net.set_status(Status::Connecting);
             }
             None => {}
@@ -124,7 +166,7 @@ impl Core {
 
     /// Follows the routers, and asks for the IPv4 gateway again if they changed the addresses: smoltcp forgets
     /// all neighbours then.
-    fn tend_routers(&mut self) {
+    pub(crate) fn tend_routers(&mut self) {
         let forgotten = self.net.routers.apply(self.iface, self.mac, self.now_us);
         if forgotten {
             let present = self.iface.ip_addrs().iter().map(|own| own.address());
@@ -132,12 +174,12 @@ impl Core {
             self.end_connections(|local| !present.contains(&local));
             self.net.ask_gateway = self
                 .net
-                .current
+                .address()
                 .is_some_and(|addresses| addresses.gateway.is_some());
         }
     }
 
-    fn take_addresses(&mut self, addresses: Addresses) {
+    pub(crate) fn take_addresses(&mut self, addresses: Addresses) {
         let moved = |old: Addresses| old.cidr.address() != addresses.cidr.address();
         if self.net.current.is_some_and(moved) {
             self.lose_addresses();
@@ -155,7 +197,10 @@ impl Core {
             let _ = self.iface.routes_mut().add_default_ipv4_route(gateway);
         }
         self.net.current = Some(addresses);
+        self.net.attempt = Attempt::Over;
+        self.net.announce = true;
         self.net.ask_gateway = addresses.gateway.is_some();
+        self.net.join_groups = true;
         self.net.set_status(Status::GlobalUp);
     }
 
@@ -164,8 +209,11 @@ impl Core {
         self.iface
             .update_ip_addrs(|list| list.retain(|own| matches!(own, IpCidr::Ipv6(_))));
         self.iface.routes_mut().remove_default_ipv4_route();
+        self.forget_groups_v4();
         self.net.current = None;
+        self.net.announce = false;
         self.net.ask_gateway = false;
+        self.net.join_groups = false;
         self.end_connections(|local| matches!(local, WireAddress::Ipv4(_)));
     }
 

@@ -148,6 +148,11 @@ impl Guard {
         }
     }
 
+    /// Guards another hardware address from now on.
+    pub(crate) fn set_mac(&mut self, mac: [u8; 6]) {
+        self.mac = mac;
+    }
+
     /// The device as smoltcp may see it.
     pub(crate) fn over<'a, D: Device>(&'a mut self, device: &'a mut D) -> Guarded<'a, D> {
         Guarded {

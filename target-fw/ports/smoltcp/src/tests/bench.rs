@@ -206,6 +206,11 @@ impl Bench {
         panic!("the stacks never come to rest");
     }
 
+    /// The time.
+    pub(super) fn now_us(&self) -> u64 {
+        self.now.get()
+    }
+
     /// Moves the clock without letting anybody work.
     pub(super) fn advance_ms(&self, ms: u64) {
         self.now.set(self.now.get() + ms * 1000);

@@ -202,18 +202,27 @@ fn a_lost_offer_is_asked_for_again() {
     let bench = Bench::down(Config::default());
     let stack = &bench.a.stack;
     stack.connect().unwrap();
-    let (said, _) = serve(&bench, 4_500, |_| None);
-    assert_eq!(said.len(), 3, "every two seconds");
+    let news = Counter::new();
+    stack.add_event_listener(news.callback()).unwrap();
+    let (said, _) = serve(&bench, 3_400, |_| None);
+    assert_eq!(said.len(), 2, "after two seconds, then after four");
+    assert_eq!((news.take(), stack.connect_result()), (0, None));
     assert!(
         said.iter()
             .all(|said| said.kind == DhcpMessageType::Discover && said.host_name.is_none())
     );
     assert_eq!(stack.status(), Ok(Status::Connecting));
     assert_eq!(stack.get_ip_address().unwrap_err(), Error::NO_CONNECTION);
+    serve(&bench, 200, |_| None);
+    assert_eq!(news.take(), 1);
+    assert_eq!(stack.connect_result(), Some(Err(Error::DHCP_FAILURE)));
+    assert_eq!(stack.connect(), Err(Error::BUSY));
+    // It goes on all the same.
     serve(&bench, 2_500, |said| {
         Some(answer(said, reply_kind(said.kind), 3600))
     });
     assert_eq!(stack.status(), Ok(Status::GlobalUp));
+    assert_eq!(stack.connect_result(), Some(Ok(())));
 }
 
 #[test]
@@ -260,4 +269,125 @@ fn going_down_is_possible_at_any_time() {
     assert_eq!(stack.status(), Ok(Status::GlobalUp));
     let socket = bench.a.udp();
     assert_eq!(stack.socket_bind(socket, &v4([10, 0, 0, 1], 5)), Ok(()));
+}
+
+/// The address by DHCP.
+fn lease(bench: &Bench) {
+    bench.a.stack.connect().unwrap();
+    serve(bench, 100, |said| {
+        Some(answer(said, reply_kind(said.kind), 3600))
+    });
+    assert_eq!(bench.a.stack.status(), Ok(Status::GlobalUp));
+}
+
+#[test]
+fn after_the_cable_was_out_the_address_is_asked_for_again() {
+    let bench = Bench::down(Config::default());
+    let stack = &bench.a.stack;
+    lease(&bench);
+    let socket = bench.a.tcp();
+    let to = v4([192, 168, 5, 1], 80);
+    assert_eq!(bench.a.connect(socket, to), Err(Error::IN_PROGRESS));
+    let begun = || bench.a.connect(socket, to) == Err(Error::ALREADY);
+    stack.set_link(false);
+    let (said, _) = serve(&bench, 500, |_| None);
+    assert!(said.is_empty());
+    assert!(begun());
+    stack.set_link(true);
+    let (said, questions) = serve(&bench, 100, |said| {
+        Some(answer(said, reply_kind(said.kind), 3600))
+    });
+    assert_eq!(said.len(), 2, "from the beginning");
+    assert!(questions >= 1, "for the gateway");
+    assert_eq!(stack.status(), Ok(Status::GlobalUp));
+    assert!(begun(), "the same address: connections go on");
+    // Nobody answers any more: first it is kept, then given up.
+    stack.set_link(false);
+    serve(&bench, 100, |_| None);
+    stack.set_link(true);
+    serve(&bench, 500, |_| None);
+    assert_eq!(stack.status(), Ok(Status::Connecting));
+    assert!(begun());
+    serve(&bench, 3_500, |_| None);
+    assert_eq!(stack.connect_result(), Some(Err(Error::DHCP_FAILURE)));
+    assert_eq!(bench.a.connect(socket, to), Err(Error::NO_CONNECTION));
+}
+
+#[test]
+fn the_host_name_can_be_changed_while_down() {
+    let bench = Bench::down(Config {
+        hostname: "first",
+        ..Config::default()
+    });
+    let stack = &bench.a.stack;
+    let name = || {
+        let mut text = [0; 63];
+        let length = stack.get_hostname(&mut text)?;
+        Some(text[..length].to_vec())
+    };
+    assert_eq!(name().as_deref(), Some(&b"first"[..]));
+    let longest = core::str::from_utf8(&[b'n'; 63]).unwrap();
+    assert_eq!(
+        stack.set_hostname(core::str::from_utf8(&[b'n'; 64]).unwrap()),
+        Err(Error::PARAMETER)
+    );
+    for wanted in [longest, "x", ""] {
+        stack.set_hostname(wanted).unwrap();
+        assert_eq!(name().unwrap_or_default(), wanted.as_bytes());
+        stack.connect().unwrap();
+        assert_eq!(stack.set_hostname("late"), Err(Error::BUSY));
+        let (said, _) = serve(&bench, 100, |said| {
+            Some(answer(said, reply_kind(said.kind), 3600))
+        });
+        assert_eq!(said.len(), 2);
+        for said in said {
+            assert_eq!(said.host_name.unwrap_or_default(), wanted.as_bytes());
+        }
+        assert_eq!(stack.status(), Ok(Status::GlobalUp));
+        stack.disconnect().unwrap();
+    }
+    stack.restore_defaults();
+    assert_eq!(name().as_deref(), Some(&b"first"[..]));
+}
+
+#[test]
+fn messages_are_as_long_as_relays_want_them() {
+    let bench = Bench::down(Config::default());
+    bench.a.stack.connect().unwrap();
+    bench.a.poll();
+    let frames = bench.b.inbox.take();
+    let message = frames.iter().find(|frame| parse(frame).is_some()).unwrap();
+    assert!(message.len() >= 14 + 20 + 8 + 300);
+    let ethernet = EthernetFrame::new_checked(&message[..]).unwrap();
+    let ip = Ipv4Packet::new_checked(ethernet.payload()).unwrap();
+    let udp = UdpPacket::new_checked(ip.payload()).unwrap();
+    assert!(udp.verify_checksum(&ip.src_addr().into(), &ip.dst_addr().into()));
+}
+
+#[test]
+fn the_hardware_address_can_be_changed_while_down() {
+    let bench = Bench::down(Config::default());
+    let stack = &bench.a.stack;
+    assert_eq!(stack.get_interface_name(), None);
+    for bad in [[0; 6], [0xff; 6], [1, 0, 0, 0, 0, 1]] {
+        assert_eq!(stack.set_mac_address(bad), Err(Error::PARAMETER));
+    }
+    let mac = [2, 0, 0, 0, 7, 7];
+    stack.set_mac_address(mac).unwrap();
+    assert_eq!(stack.get_mac_address(), Some(mac));
+    stack.connect().unwrap();
+    assert_eq!(stack.set_mac_address([2; 6]), Err(Error::BUSY));
+    let (said, _) = serve(&bench, 100, |said| {
+        Some(answer(said, reply_kind(said.kind), 3600))
+    });
+    assert!(!said.is_empty() && said.iter().all(|said| said.mac.0 == mac));
+    assert_eq!(
+        stack.get_ipv6_link_local_address().unwrap().ip,
+        IpAddress::V6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 7, 7])
+    );
+    assert_eq!(stack.get_interface_name(), Some("en0"));
+    stack.disconnect().unwrap();
+    assert_eq!(stack.get_interface_name(), Some("en0"));
+    stack.restore_defaults();
+    assert_eq!(stack.get_mac_address(), Some([2, 0, 0, 0, 0, 1]));
 }

@@ -3,6 +3,7 @@
 use nsapi::interface::{NetworkInterface as _, Status};
 use nsapi::{Error, IpAddress, NetworkStack as _, SocketAddress};
 
+use super::alloc;
 use super::bench::{Bench, Counter, any, v4};
 use crate::Config;
 
@@ -70,12 +71,20 @@ fn nonsense_addresses_are_refused() {
             Err(Error::PARAMETER)
         );
     }
-    bench.a.stack.set_dhcp(false).unwrap();
+    let stack = &bench.a.stack;
+    assert_eq!(stack.connect(), Err(Error::PARAMETER), "nor used");
+    stack.set_dhcp(true).unwrap();
+    stack.connect().unwrap();
+    stack.disconnect().unwrap();
+    stack.set_dhcp(false).unwrap();
     assert_eq!(
-        bench.a.stack.connect(),
+        stack.connect(),
         Err(Error::PARAMETER),
         "neither DHCP nor addresses"
     );
+    assert_eq!(stack.status(), Ok(Status::Disconnected));
+    stack.restore_defaults();
+    assert_eq!(stack.connect(), Ok(()));
 }
 
 #[test]
@@ -148,4 +157,39 @@ fn the_gateway_is_asked_for_before_anybody_needs_it() {
         .unwrap();
     bench.run();
     assert_eq!(bench.a.recvfrom(receiver, 10).unwrap().0, b"at once");
+}
+
+/// What a listener is told: number of the event, and value.
+struct Diary(std::sync::Mutex<alloc::vec::Vec<(i32, i32)>>);
+
+impl nsapi::EventSink for Diary {
+    fn event(&self, _: usize) {
+        panic!("an interface tells what happened");
+    }
+
+    fn interface_event(&self, _: usize, event: i32, value: i32) {
+        self.0.lock().unwrap().push((event, value));
+    }
+}
+
+#[test]
+fn every_listener_hears_of_every_status_in_order() {
+    let bench = Bench::down(Config::default());
+    let stack = &bench.a.stack;
+    let diaries = [(); 2].map(|()| -> &'static Diary {
+        alloc::boxed::Box::leak(alloc::boxed::Box::new(Diary(std::sync::Mutex::default())))
+    });
+    let [first, second] = diaries.map(|diary| nsapi::Callback::new(diary, 0));
+    for listener in [first, second, first] {
+        stack.add_event_listener(listener).unwrap();
+    }
+    let (ip, mask) = (v4(bench.a.ip, 0), v4([255, 255, 255, 0], 0));
+    stack.set_network(&ip, &mask, &any(0)).unwrap();
+    stack.connect().unwrap();
+    bench.run();
+    stack.remove_event_listener(second);
+    stack.disconnect().unwrap();
+    let heard = diaries.map(|diary| diary.0.lock().unwrap().clone());
+    assert_eq!(heard[0], [(0, 3), (0, 1), (0, 2)]);
+    assert_eq!(heard[1], [(0, 3), (0, 1)], "removed before the last");
 }

@@ -4,11 +4,13 @@
 extern crate alloc;
 
 mod bench;
+mod cable;
 mod connections;
 mod cycles;
 mod datagrams;
 mod dhcp;
 mod events;
+mod groups;
 mod guard;
 mod interface;
 mod ipv6;
