@@ -131,6 +131,7 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink, co
     let mut deadline = None;
     let mut greeted = false;
     let mut deepest = depth::Watch::new();
+    let mut cable = Cable::new();
     loop {
         let frames = Lan9118::frames_moved();
         let due = is_past(deadline);
@@ -148,6 +149,10 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink, co
             say!("restart, as the runner asked");
             UartLink::wait_until_sent();
             SCB::sys_reset();
+        }
+        if course == Course::Normal {
+            cable.follow(stack);
+            follow_mac(stack);
         }
         let stack_at = match course {
             Course::Normal => stack.poll(clock::now_us()),
@@ -169,13 +174,57 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink, co
         while !(UartLink::has_received()
             || Lan9118::is_waiting()
             || link.can_go_on()
-            || is_past(deadline))
+            || is_past(deadline)
+            || cable.is_due())
         {
             interrupts::sleep_unless(|| {
                 UartLink::has_received() || Lan9118::is_waiting() || link.can_go_on()
             });
         }
     }
+}
+
+/// How often the cable is looked at, in microseconds.
+const CABLE_EVERY_US: u64 = 50_000;
+
+/// Tells the stack whether the cable carries.
+struct Cable {
+    look_at_us: u64,
+}
+
+impl Cable {
+    const fn new() -> Self {
+        Self { look_at_us: 0 }
+    }
+
+    fn is_due(&self) -> bool {
+        self.look_at_us <= clock::now_us()
+    }
+
+    fn follow(&mut self, stack: &Stack) {
+        if !self.is_due() {
+            return;
+        }
+        self.look_at_us = clock::now_us() + CABLE_EVERY_US;
+        // A chip that does not answer has told nothing.
+        if let Ok(carries) = Lan9118::link() {
+            stack.set_link(carries);
+        }
+    }
+}
+
+/// Lets the chip listen to the hardware address the interface has been given.
+fn follow_mac(stack: &Stack) {
+    let Some(mac) = stack.get_mac_address() else {
+        return;
+    };
+    stack.with_device(|nic| {
+        if nic.mac() != mac
+            && let Err(trouble) = nic.set_mac(mac)
+        {
+            say!("the hardware address stays as it is: {trouble}");
+        }
+    });
 }
 
 fn is_past(deadline: Option<u64>) -> bool {

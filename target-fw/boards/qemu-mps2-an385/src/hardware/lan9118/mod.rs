@@ -109,9 +109,23 @@ impl Lan9118 {
         }
     }
 
-    /// The hardware address the chip read from its EEPROM.
+    /// The hardware address the chip listens to; at first the one it read from its EEPROM.
     pub(crate) const fn mac(&self) -> [u8; 6] {
         self.mac
+    }
+
+    /// Listens to another hardware address.
+    pub(crate) fn set_mac(&mut self, mac: [u8; 6]) -> Result<(), Trouble> {
+        let [a, b, c, d, e, f] = mac;
+        mac_write(reg::MAC_ADDRL, u32::from_le_bytes([a, b, c, d]))?;
+        mac_write(reg::MAC_ADDRH, u32::from_le_bytes([e, f, 0, 0]))?;
+        self.mac = mac;
+        Ok(())
+    }
+
+    /// Whether the cable carries. The real PHY remembers a loss until it is read, so a short one is seen too.
+    pub(crate) fn link() -> Result<bool, Trouble> {
+        Ok(phy_read(reg::PHY_STATUS)? & reg::PHY_STATUS_LINK != 0)
     }
 
     /// To be called when no frame was waiting any more: lets the interrupt report the next one.
@@ -254,6 +268,22 @@ fn mac_write(register: u32, value: u32) -> Result<(), Trouble> {
     CHIP.write::<{ reg::MAC_CSR_DATA }>(value);
     CHIP.write::<{ reg::MAC_CSR_CMD }>(reg::MAC_CSR_BUSY | register);
     mac_wait()
+}
+
+fn mii_wait() -> Result<(), Trouble> {
+    for _ in 0..PATIENCE {
+        if mac_read(reg::MII_ACC)? & reg::MII_BUSY == 0 {
+            return Ok(());
+        }
+    }
+    Err(Trouble::Stuck)
+}
+
+fn phy_read(register: u32) -> Result<u32, Trouble> {
+    mii_wait()?;
+    mac_write(reg::MII_ACC, reg::mii_read(register))?;
+    mii_wait()?;
+    mac_read(reg::MII_DATA)
 }
 
 fn phy_write(register: u32, value: u32) -> Result<(), Trouble> {

@@ -32,7 +32,8 @@ pub(super) const MAC_CSR_DATA: usize = 0xa8;
 
 // Registers of the MAC, reached through MAC_CSR_CMD. A number that does not exist ends the emulator.
 pub(super) const MAC_CR: u32 = 1;
-/// Full duplex, all multicast, transmitter and receiver on.
+/// Full duplex, all multicast, transmitter and receiver on. The chip could choose groups by a hash of 64
+/// values, which lets strangers through as well; smoltcp knows exactly, and groups come and go with it.
 pub(super) const MAC_CR_RUN: u32 = 1 << 20 | 1 << 19 | 1 << 3 | 1 << 2;
 pub(super) const MAC_ADDRH: u32 = 2;
 pub(super) const MAC_ADDRL: u32 = 3;
@@ -43,6 +44,10 @@ pub(super) const MII_DATA: u32 = 7;
 pub(super) const PHY_CONTROL: u32 = 0;
 /// Negotiation on, and begun afresh.
 pub(super) const PHY_CONTROL_NEGOTIATE: u32 = 0x1200;
+
+pub(super) const PHY_STATUS: u32 = 1;
+/// The cable carries.
+pub(super) const PHY_STATUS_LINK: u32 = 1 << 2;
 
 /// Bytes of the Ethernet checksum, which the receiver hands over behind the frame.
 pub(super) const CHECKSUM_LENGTH: usize = 4;
@@ -79,7 +84,15 @@ pub(super) const fn tx_command_b(length: usize) -> u32 {
     length as u32 & 0x7ff
 }
 
+/// The PHY is being talked to.
+pub(super) const MII_BUSY: u32 = 1;
+
+/// Command to read a register of the internal PHY (address 1).
+pub(super) const fn mii_read(register: u32) -> u32 {
+    1 << 11 | register << 6 | MII_BUSY
+}
+
 /// Command to write a register of the internal PHY (address 1).
 pub(super) const fn mii_write(register: u32) -> u32 {
-    1 << 11 | register << 6 | 1 << 1 | 1
+    1 << 11 | register << 6 | 1 << 1 | MII_BUSY
 }
