@@ -8,18 +8,18 @@ use hil_kit::{
 /// A name that no interface has.
 const NOBODY: &[u8] = b"none9";
 
-/// The interface's own name; a port that cannot tell it has nothing to bind to.
-async fn name_of(cx: &Ctx) -> Result<Vec<u8>, Stop> {
+/// The interface's own name.
+async fn name_of(cx: &Ctx) -> Result<Option<Vec<u8>>, Stop> {
     let answer = cx.interface().name().await?;
     if answer.code() < 0 {
         answer.expect(Null)?;
-        return Err(Stop::Skip("the interface has no name".into()));
+        return Ok(None);
     }
     let name = answer.data().to_vec();
     let fits = !name.is_empty() && name.len() <= option::INTERFACE_NAME;
     let observed = text::bytes(&name);
     cx.require(fits, "name", "a name of 1 to 6 bytes", observed)?;
-    Ok(name)
+    Ok(Some(name))
 }
 
 async fn echoes(cx: &Ctx, udp: &Udp) -> Result<(), Stop> {
@@ -41,13 +41,15 @@ async fn own_name(cx: &mut Ctx) -> Outcome {
     let name = name_of(cx).await?;
     let udp = cx.udp().await?;
 
-    let answer = udp
-        .set_option(option::LEVEL_SOCKET, option::BIND_TO_DEVICE, &name)
-        .await?;
-    if claims(cx.identity(), Need::Option(option::BIND_TO_DEVICE)) {
-        answer.expect(Done)?;
-    } else {
-        answer.expect(Fails(Error::UNSUPPORTED))?;
+    let set = |name| udp.set_option(option::LEVEL_SOCKET, option::BIND_TO_DEVICE, name);
+    match name {
+        Some(name) if claims(cx.identity(), Need::Option(option::BIND_TO_DEVICE)) => {
+            set(&name).await?.expect(Done)?;
+        }
+        name => {
+            let name = name.unwrap_or_else(|| NOBODY.into());
+            set(&name).await?.expect(Fails(Error::UNSUPPORTED))?;
+        }
     }
 
     echoes(cx, &udp).await
