@@ -21,7 +21,7 @@ use crate::dut::{Dut, Expected, GreetError, Identity};
 use crate::rig::{BoxFuture, HostAddress, LanProperties, SocketFactory};
 use crate::steps::Steps;
 use crate::wire::fake::FakeCable;
-use crate::wire::{Cable, Services};
+use crate::wire::{Cable, Services, WirePlan};
 
 /// What the fake agent does with a request.
 pub(crate) enum Does {
@@ -274,7 +274,15 @@ pub(crate) async fn context() -> Ctx {
 
 /// The same on another lan.
 pub(crate) async fn context_on(lan: Arc<dyn SocketFactory>) -> Ctx {
-    let (dut, identity) = greeted(agent(usual)).await.expect("the fake agent greets");
+    let wired = lan.properties().cable;
+    let script = move |op: &Op<'_>| match op {
+        Op::InterfaceAddress if wired => Does::Answers(Answer::Peer {
+            code: 0,
+            peer: Some(Address::V4(WirePlan::STANDARD.board_ipv4.octets(), 0)),
+        }),
+        op => usual(op),
+    };
+    let (dut, identity) = greeted(agent(script)).await.expect("the fake agent greets");
     context_of(dut, identity, lan)
 }
 

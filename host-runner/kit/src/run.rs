@@ -257,6 +257,9 @@ struct EndOfTasks(Arc<State>);
 
 impl Drop for EndOfTasks {
     fn drop(&mut self) {
+        if let Some(wire) = self.0.wire.get() {
+            wire.forget();
+        }
         self.0
             .tasks
             .lock()

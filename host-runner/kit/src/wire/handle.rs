@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     cursor: Mutex<usize>,
     rules: Mutex<Vec<RuleId>>,
     touched: Mutex<Touched>,
+    pub(super) board: tokio::sync::Mutex<Option<super::Board>>,
+    pub(super) witness: Mutex<Option<super::Ghost>>,
 }
 
 /// What must be put right when the case ends.
@@ -46,12 +48,18 @@ struct Touched {
 }
 
 impl Shared {
-    fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of the ghost of the runner's own, which holds the state that holds this.
+    pub(crate) fn forget(&self) {
+        Self::lock(&self.witness).take();
     }
 
     /// Puts right what the case did to the cable, before its sockets are closed over it.
     pub(crate) async fn end(&self, cable: &dyn Cable) {
+        self.forget();
         for id in Self::lock(&self.rules).drain(..) {
             cable.remove_rule(id);
         }
@@ -366,6 +374,17 @@ impl Wire {
             _ => {}
         }
         words
+    }
+
+    /// Requires that no such frame comes for this time (stretched on slow boards), beginning after the last frame that
+    /// was expected or after [`Self::mark`]; then requires the board to answer an echo request, so that a dead board
+    /// does not pass as a silent one.
+    ///
+    /// # Errors
+    /// A violation `…/silence` with the frame that came, or `…/alive`.
+    pub async fn silence(&self, pattern: Pattern, lasting: Duration) -> Result<(), Stop> {
+        self.silence_unwitnessed(pattern, lasting).await?;
+        self.ping().await
     }
 
     /// The same without the echo request: only where a positive probe follows in the case, or the board has no address.

@@ -19,7 +19,10 @@ mod craft;
 mod describe;
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(test)]
+pub(crate) mod fake_board;
 mod frame;
+mod ghost;
 mod handle;
 mod log;
 mod packet;
@@ -30,6 +33,7 @@ mod sum;
 
 pub use craft::{Advertised, Craft, IcmpError, MIN_FRAME, Node};
 pub use frame::{End, Fate, Frame, Mac, Origin};
+pub use ghost::{Board, Ghost, GhostListener, GhostTcp, Got, Manners, Seg, TcpOptions, Witness};
 pub(crate) use handle::Shared;
 pub use handle::{Bend, Wire};
 pub use packet::{Arp, Datagram, Flags, Icmp, Packet, Segment, protocol};

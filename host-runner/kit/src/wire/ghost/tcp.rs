@@ -1,0 +1,629 @@
+//! TCP as a ghost plays it: a connection record, and segments exactly as the case says. Nothing is acknowledged,
+//! repeated or answered unless the case does it.
+
+use core::fmt;
+use core::net::IpAddr;
+use core::time::Duration;
+use std::time::Instant;
+
+use nsapi::SocketAddress;
+
+use super::got::Got;
+use super::record::Record;
+use super::seg::Seg;
+use super::{FIRST_PORT, Ghost};
+use crate::wire::{Craft, End, Fate, Flags, Frame, Packet, from_board};
+use crate::{Stop, text};
+
+/// How long the steps of an opening may take, on the reference.
+const OPENING: Duration = Duration::from_secs(1);
+/// Segments that a violation tells about when another one was wanted.
+const TOLD: usize = 6;
+
+/// How a ghost opens a connection.
+#[derive(Clone, Debug)]
+pub struct TcpOptions {
+    isn: Option<u32>,
+    window: u16,
+    options: Option<Vec<u8>>,
+    mss: Option<u16>,
+    port: Option<u16>,
+}
+
+impl Default for TcpOptions {
+    /// A window of 8192, the MSS of Ethernet, some initial sequence number, a port not used before.
+    fn default() -> Self {
+        Self {
+            isn: None,
+            window: 8192,
+            options: None,
+            mss: None,
+            port: None,
+        }
+    }
+}
+
+impl TcpOptions {
+    /// This initial sequence number.
+    #[must_use]
+    pub const fn isn(mut self, isn: u32) -> Self {
+        self.isn = Some(isn);
+        self
+    }
+
+    /// This window, in the opening and as long as nothing else is said.
+    #[must_use]
+    pub const fn window(mut self, window: u16) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// This MSS, and no other option.
+    #[must_use]
+    pub const fn mss(mut self, mss: u16) -> Self {
+        self.mss = Some(mss);
+        self
+    }
+
+    /// These options on the SYN, as they are; empty for none.
+    #[must_use]
+    pub fn options(mut self, options: impl Into<Vec<u8>>) -> Self {
+        self.options = Some(options.into());
+        self
+    }
+
+    /// This port of the ghost.
+    #[must_use]
+    pub const fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    fn on_syn(&self, v6: bool) -> Vec<u8> {
+        self.options.clone().unwrap_or_else(|| {
+            let mss = self.mss.unwrap_or(if v6 { 1440 } else { 1460 });
+            let [a, b] = mss.to_be_bytes();
+            vec![2, 4, a, b]
+        })
+    }
+}
+
+impl Ghost {
+    /// A connection with a port of the board of which nothing has been sent yet.
+    #[must_use]
+    pub fn tcp(&self, board_port: u16, options: &TcpOptions) -> GhostTcp {
+        let number = self.next_number();
+        let port = FIRST_PORT + (number % u32::from(u16::MAX - FIRST_PORT)) as u16;
+        let seed = self.wire().state.seed as u32;
+        let chosen = seed ^ number.wrapping_add(1).wrapping_mul(0x9e37_79b1);
+        let start = self.wire().shared.log.end();
+        GhostTcp {
+            ghost: self.clone(),
+            port: options.port.unwrap_or(port),
+            board_port,
+            window: options.window,
+            on_syn: options.on_syn(self.is_v6()),
+            record: Record {
+                isn: options.isn.unwrap_or(chosen),
+                snd_nxt: -1,
+                ..Record::default()
+            },
+            absorbed: start,
+            cursor: start,
+            left_alone: false,
+        }
+    }
+
+    /// Opens a connection to a listening port of the board.
+    ///
+    /// # Errors
+    /// A violation `…/handshake` if the board does not answer with SYN+ACK.
+    pub async fn tcp_connect(
+        &self,
+        board_port: u16,
+        options: TcpOptions,
+    ) -> Result<GhostTcp, Stop> {
+        let mut tcp = self.tcp(board_port, &options);
+        tcp.syn();
+        tcp.expect_syn_ack(OPENING).await?;
+        tcp.seg().send();
+        Ok(tcp)
+    }
+
+    /// A port of the ghost that the board can connect to: its address is [`GhostListener::address`]. Segments to it are
+    /// answered by [`GhostListener::accept`] only.
+    #[must_use]
+    pub fn tcp_listen(&self, options: TcpOptions) -> GhostListener {
+        let number = self.next_number();
+        let port = FIRST_PORT + (number % u32::from(u16::MAX - FIRST_PORT)) as u16;
+        GhostListener {
+            ghost: self.clone(),
+            port: options.port.unwrap_or(port),
+            options,
+            cursor: self.wire().shared.log.end(),
+        }
+    }
+}
+
+/// A port of a ghost at which it waits for the board.
+#[derive(Debug)]
+pub struct GhostListener {
+    ghost: Ghost,
+    port: u16,
+    options: TcpOptions,
+    cursor: usize,
+}
+
+impl GhostListener {
+    /// Its address, for a connect of the IUT.
+    #[must_use]
+    pub fn address(&self) -> SocketAddress {
+        self.ghost.address(self.port)
+    }
+
+    /// Waits for the SYN of the board and takes it into a record; nothing is sent.
+    ///
+    /// # Errors
+    /// A violation `…/handshake` if none comes.
+    pub async fn syn(&mut self, within: Duration) -> Result<GhostTcp, Stop> {
+        let ghost = &self.ghost;
+        let wire = ghost.wire();
+        let pattern = from_board().syn().dst_ip(ghost.ip()).dst_port(self.port);
+        let patience = wire.stretched(within);
+        let Some((at, frame)) = wire.look(self.cursor, &pattern, patience).await else {
+            let call = format!("ghost waits {} for a connection", text::duration(patience));
+            let observed = wire.instead(self.cursor);
+            let violation =
+                wire.state
+                    .in_vain(patience, "handshake", &call, pattern.words(), observed);
+            return Err(violation.into());
+        };
+        self.cursor = at + 1;
+        let board_port = frame.packet().tcp().map_or(0, |tcp| tcp.src_port);
+        let mut tcp = ghost.tcp(board_port, &self.options.clone().port(self.port));
+        tcp.absorbed = at;
+        tcp.cursor = at + 1;
+        tcp.absorb_until(at + 1);
+        tcp.say("gets SYN");
+        Ok(tcp)
+    }
+
+    /// Waits for the board to connect: SYN, SYN+ACK, ACK.
+    ///
+    /// # Errors
+    /// A violation `…/handshake` if the board does not do its part.
+    pub async fn accept(&mut self) -> Result<GhostTcp, Stop> {
+        let mut tcp = self.syn(OPENING).await?;
+        tcp.syn_ack();
+        tcp.expect_as("handshake", "ACK of the SYN", OPENING, |got| {
+            got.acks(0) && !got.has(Flags::SYN)
+        })
+        .await?;
+        Ok(tcp)
+    }
+}
+
+/// A TCP connection between a ghost and the board. Numbers are relative to the first data byte of each side.
+///
+/// When it is dropped it resets the connection, so that the board does not wait for a ghost; [`Self::leave_alone`]
+/// prevents that.
+pub struct GhostTcp {
+    pub(super) ghost: Ghost,
+    pub(super) port: u16,
+    pub(super) board_port: u16,
+    pub(super) window: u16,
+    on_syn: Vec<u8>,
+    pub(super) record: Record,
+    /// Frames of the log that the record has taken.
+    absorbed: usize,
+    /// Frames of the log that expectations have passed.
+    cursor: usize,
+    left_alone: bool,
+}
+
+impl fmt::Debug for GhostTcp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GhostTcp({} with {})", self.port, self.board_port)
+    }
+}
+
+impl GhostTcp {
+    pub(super) fn say(&self, what: impl fmt::Display) {
+        let (port, board) = (self.port, self.board_port);
+        self.ghost.say(format_args!("tcp {port}–{board} {what}"));
+    }
+
+    pub(super) fn inject(&self, craft: &Craft) {
+        self.ghost.wire().cable.inject(End::Board, craft.bytes());
+    }
+
+    /// The ghost's port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The board's port.
+    #[must_use]
+    pub const fn board_port(&self) -> u16 {
+        self.board_port
+    }
+
+    /// Frames of the board on this connection that came through.
+    fn read(&self, frame: &Frame) -> Option<Got> {
+        if !frame.origin.is_board() || matches!(frame.fate, Fate::Dropped(_)) {
+            return None;
+        }
+        let packet = Packet::of(frame.delivered()?);
+        let own: IpAddr = self.ghost.ip();
+        let ports = packet.tcp().map(|tcp| (tcp.src_port, tcp.dst_port));
+        if packet.dst_ip() != Some(own) || ports != Some((self.board_port, self.port)) {
+            return None;
+        }
+        let mut got = self.record.read(&packet)?;
+        got.at = frame.at;
+        Some(got)
+    }
+
+    fn absorb_until(&mut self, end: usize) {
+        if end <= self.absorbed {
+            return;
+        }
+        let mut frames = self.ghost.wire().shared.log.since(self.absorbed);
+        frames.truncate(end - self.absorbed);
+        self.absorbed = end;
+        for frame in frames {
+            if let Some(got) = self.read(&frame) {
+                self.record.take(&got);
+            }
+        }
+    }
+
+    /// Takes all that has come into the record.
+    pub(super) fn absorb(&mut self) {
+        let end = self.ghost.wire().shared.log.end();
+        self.absorb_until(end);
+    }
+
+    /// A segment to be sent; see [`Seg`].
+    pub fn seg(&mut self) -> Seg<'_> {
+        Seg::new(self)
+    }
+
+    /// Sends the SYN.
+    pub fn syn(&mut self) {
+        let options = self.on_syn.clone();
+        self.seg()
+            .flags(Flags::SYN)
+            .seq(-1)
+            .options(&options)
+            .advance()
+            .send();
+    }
+
+    /// Sends SYN+ACK for the SYN that came.
+    pub fn syn_ack(&mut self) {
+        let options = self.on_syn.clone();
+        self.seg()
+            .flags(Flags::SYN | Flags::ACK)
+            .seq(-1)
+            .ack(0)
+            .options(&options)
+            .advance()
+            .send();
+    }
+
+    /// Sends data in order, in segments of at most the board's MSS (536 if it said none), without a look at its window.
+    pub fn send(&mut self, data: &[u8]) {
+        self.absorb();
+        let mss = self.record.mss.map_or(536, usize::from).max(1);
+        for part in data.chunks(mss) {
+            self.seg().with(Flags::PSH).data(part).advance().send();
+        }
+    }
+
+    /// Acknowledges all that the board sent without gap.
+    pub fn ack(&mut self) {
+        self.seg().send();
+    }
+
+    /// Sends the FIN in order.
+    pub fn fin(&mut self) {
+        self.seg().with(Flags::FIN).advance().send();
+    }
+
+    /// Sends a reset that the board must take: exactly at what it expects next.
+    pub fn rst(&mut self) {
+        self.absorb();
+        let at = self.record.acked.unwrap_or(self.record.snd_nxt);
+        self.seg().flags(Flags::RST).seq(at).window(0).send();
+        self.record.over = true;
+    }
+
+    /// The window that segments announce from now on, as on the wire.
+    pub const fn set_window(&mut self, window: u16) {
+        self.window = window;
+    }
+
+    /// Moves the ghost's place in its stream: where honest segments go.
+    pub const fn set_place(&mut self, snd_nxt: i64) {
+        self.record.snd_nxt = snd_nxt;
+    }
+
+    /// The ghost's place in its stream.
+    #[must_use]
+    pub const fn place(&self) -> i64 {
+        self.record.snd_nxt
+    }
+
+    /// What the board has sent without gap so far; its SYN and FIN not counted.
+    pub fn received(&mut self) -> &[u8] {
+        self.absorb();
+        &self.record.received
+    }
+
+    /// What an honest ACK acknowledges now.
+    pub fn rcv_nxt(&mut self) -> i64 {
+        self.absorb();
+        self.record.rcv_nxt()
+    }
+
+    /// Furthest that the board has acknowledged; −1 and less for nothing, not even the SYN.
+    pub fn acked(&mut self) -> i64 {
+        self.absorb();
+        self.record.acked.unwrap_or(-1)
+    }
+
+    /// The board's latest window as it counts: scaled if both sides offered it in a way that the case must know of.
+    pub fn board_window(&mut self) -> u16 {
+        self.absorb();
+        self.record.window
+    }
+
+    /// The MSS that the board announced.
+    #[must_use]
+    pub const fn board_mss(&self) -> Option<u16> {
+        self.record.mss
+    }
+
+    /// The board's initial sequence number on the wire, once it is known.
+    #[must_use]
+    pub const fn board_isn(&self) -> Option<u32> {
+        self.record.board_isn
+    }
+
+    /// The ghost's initial sequence number on the wire.
+    #[must_use]
+    pub const fn isn(&self) -> u32 {
+        self.record.isn
+    }
+
+    /// From here on expectations and silences look at segments: earlier ones are forgotten.
+    pub fn mark(&mut self) {
+        self.cursor = self.ghost.wire().shared.log.end();
+    }
+
+    /// Every segment of the board on this connection from [`Self::mark`] (or the last expected one) on.
+    #[must_use]
+    pub fn since_mark(&self) -> Vec<Got> {
+        let frames = self.ghost.wire().shared.log.since(self.cursor);
+        frames.iter().filter_map(|frame| self.read(frame)).collect()
+    }
+
+    /// Waits for a segment of the board on this connection, of those after the last expected one; `None` if none comes.
+    /// No violation: for alternatives.
+    pub async fn wait_for(
+        &mut self,
+        within: Duration,
+        holds: impl Fn(&Got) -> bool,
+    ) -> Option<Got> {
+        let wire = self.ghost.wire().clone();
+        let patience = wire.stretched(within);
+        let deadline = (Instant::now() + patience).min(wire.state.deadline);
+        let wanted = |frame: &Frame| self.read(frame).filter(|got| holds(got));
+        let (at, got) = wire.shared.log.find(self.cursor, deadline, wanted).await?;
+        self.cursor = at + 1;
+        self.absorb_until(at + 1);
+        self.say(format_args!("gets {got}"));
+        Some(got)
+    }
+
+    /// Requires a segment of the board on this connection within this time (stretched on slow boards), of those after
+    /// the last expected one; what comes in between is passed over. `words` say what `holds` wants.
+    ///
+    /// # Errors
+    /// A violation `…/segment` that tells what came instead.
+    pub async fn expect(
+        &mut self,
+        words: &str,
+        within: Duration,
+        holds: impl Fn(&Got) -> bool,
+    ) -> Result<Got, Stop> {
+        self.expect_as("segment", words, within, holds).await
+    }
+
+    /// The same with a key of its own for the violation.
+    ///
+    /// # Errors
+    /// A violation `…/<what>`.
+    pub async fn expect_as(
+        &mut self,
+        what: &str,
+        words: &str,
+        within: Duration,
+        holds: impl Fn(&Got) -> bool,
+    ) -> Result<Got, Stop> {
+        if let Some(got) = self.wait_for(within, holds).await {
+            return Ok(got);
+        }
+        let wire = self.ghost.wire();
+        let patience = wire.stretched(within);
+        let call = format!("{self:?} waits {}", text::duration(patience));
+        let observed = told(&self.since_mark());
+        Err(wire
+            .state
+            .in_vain(patience, what, &call, words, observed)
+            .into())
+    }
+
+    /// Requires an acknowledgement of everything before `ack`.
+    ///
+    /// # Errors
+    /// A violation `…/ack`.
+    pub async fn expect_ack(&mut self, ack: i64, within: Duration) -> Result<Got, Stop> {
+        let words = format!("ACK of {ack}");
+        self.expect_as("ack", &words, within, |got| got.acks(ack))
+            .await
+    }
+
+    /// Requires SYN+ACK for the ghost's SYN.
+    ///
+    /// # Errors
+    /// A violation `…/handshake`.
+    pub async fn expect_syn_ack(&mut self, within: Duration) -> Result<Got, Stop> {
+        let both = Flags::SYN | Flags::ACK;
+        self.expect_as("handshake", "SYN+ACK", within, |got| {
+            got.has(both) && got.ack == 0
+        })
+        .await
+    }
+
+    /// Requires a reset.
+    ///
+    /// # Errors
+    /// A violation `…/reset`.
+    pub async fn expect_rst(&mut self, within: Duration) -> Result<Got, Stop> {
+        self.expect_as("reset", "RST", within, |got| got.has(Flags::RST))
+            .await
+    }
+
+    /// Requires the board's FIN; it is not acknowledged.
+    ///
+    /// # Errors
+    /// A violation `…/fin`.
+    pub async fn expect_fin(&mut self, within: Duration) -> Result<Got, Stop> {
+        self.expect_as("fin", "FIN", within, |got| got.has(Flags::FIN))
+            .await
+    }
+
+    /// Requires exactly these data as the next ones of the board's stream after `from` bytes of it; every segment that
+    /// brings something is acknowledged.
+    ///
+    /// # Errors
+    /// A violation `…/data` if others come, or not all in time.
+    pub async fn expect_data(
+        &mut self,
+        from: usize,
+        data: &[u8],
+        within: Duration,
+    ) -> Result<(), Stop> {
+        let end = from + data.len();
+        let deadline = Instant::now() + self.ghost.wire().stretched(within);
+        loop {
+            let have = self.received().len();
+            if have >= end || Instant::now() >= deadline {
+                break;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            // `within` is stretched already.
+            let left = left.div_f64(self.ghost.wire().state.scale.max(f64::MIN_POSITIVE));
+            if self
+                .wait_for(left, |got| !got.data.is_empty())
+                .await
+                .is_some()
+            {
+                self.ack();
+            }
+        }
+        self.absorb();
+        let got = self.record.received.get(from..).unwrap_or_default();
+        let got = &got[..got.len().min(data.len())];
+        if got == data {
+            return Ok(());
+        }
+        let (expected, observed) = (text::bytes(data), text::bytes(got));
+        let call = format!("{self:?} receives");
+        let wire = self.ghost.wire();
+        let violation = if data.starts_with(got) {
+            let patience = wire.stretched(within);
+            wire.state
+                .in_vain(patience, "data", &call, expected, observed)
+        } else {
+            wire.state.violation("data", &call, expected, observed)
+        };
+        Err(violation.into())
+    }
+
+    /// Requires that the board sends nothing on this connection for this time (stretched), then that it answers an echo
+    /// request.
+    ///
+    /// # Errors
+    /// A violation `…/silence`, or `…/alive`.
+    pub async fn silence(&mut self, lasting: Duration) -> Result<(), Stop> {
+        self.silence_about("anything", lasting, |_| true).await
+    }
+
+    /// The same for some segments only.
+    ///
+    /// # Errors
+    /// A violation `…/silence`, or `…/alive`.
+    pub async fn silence_about(
+        &mut self,
+        words: &str,
+        lasting: Duration,
+        about: impl Fn(&Got) -> bool,
+    ) -> Result<(), Stop> {
+        if let Some(got) = self.wait_for(lasting, about).await {
+            let call = format!("{self:?} listens {}", text::duration(lasting));
+            let expected = format!("silence about {words}");
+            let state = &self.ghost.wire().state;
+            return Err(state
+                .violation("silence", &call, expected, got.to_string())
+                .into());
+        }
+        self.say(format_args!("gets nothing: no {words}"));
+        self.mark();
+        self.ghost.wire().ping().await
+    }
+
+    /// Ends the connection in order from the ghost's side: FIN, then the board's FIN, acknowledged. The IUT's socket must
+    /// be closed by the case.
+    ///
+    /// # Errors
+    /// A violation `…/fin` if the board's does not come.
+    pub async fn finish(&mut self, within: Duration) -> Result<(), Stop> {
+        self.fin();
+        self.absorb();
+        if self.record.fin_at.is_none() {
+            self.expect_fin(within).await?;
+        }
+        self.ack();
+        self.record.over = true;
+        Ok(())
+    }
+
+    /// It is not reset when it is dropped: the board stays with what it has.
+    pub fn leave_alone(mut self) {
+        self.left_alone = true;
+    }
+}
+
+impl Drop for GhostTcp {
+    fn drop(&mut self) {
+        self.absorb();
+        if !self.left_alone && !self.record.over && self.record.board_isn.is_some() {
+            self.rst();
+        }
+    }
+}
+
+fn told(segments: &[Got]) -> String {
+    let shown = segments.iter().take(TOLD).map(Got::to_string);
+    let mut words = shown.collect::<Vec<_>>().join("; ");
+    match segments.len() {
+        0 => "no segment of the board".clone_into(&mut words),
+        n if n > TOLD => words += &format!("; … {n} segments in all"),
+        _ => {}
+    }
+    words
+}
