@@ -130,6 +130,12 @@ impl Interface {
         self.get(Property::LinkLocal)
     }
 
+    /// Own global IPv6 address, which the API does not tell: where the host reaches the board.
+    #[must_use]
+    pub fn ipv6_address(&self) -> Call<'static> {
+        self.get(Property::Ipv6Address)
+    }
+
     /// Hardware address: its bytes ([`Answered::data`]), or [`crate::Null`].
     #[must_use]
     pub fn mac(&self) -> Call<'static> {

@@ -304,6 +304,7 @@ fn interface(op: &Op<'_>) -> String {
             Property::Mac => "get_mac_address",
             Property::Hostname => "get_hostname",
             Property::Name => "get_interface_name",
+            Property::Ipv6Address => "global IPv6 address",
         }
         .into(),
         Op::InterfaceSetNetwork {

@@ -186,6 +186,7 @@ impl<I: Iut + ?Sized> Work<'_, I> {
             Property::Address => return peer(interface.get_ip_address()),
             Property::Netmask => return peer(interface.get_netmask()),
             Property::Gateway => return peer(interface.get_gateway()),
+            Property::Ipv6Address => return peer(interface.get_ipv6_address()),
             Property::LinkLocal => return peer(interface.get_ipv6_link_local_address()),
             Property::Mac => interface.get_mac_address().map(|mac| {
                 self.scratch.blank(MAC).copy_from_slice(&mac);

@@ -87,6 +87,12 @@ pub trait NetworkInterface {
         Err(Error::UNSUPPORTED)
     }
 
+    /// Not of the API, which tells one own address only: own global (or unique local) IPv6 address, under which
+    /// a peer reaches the board. `NO_ADDRESS` while there is none.
+    fn get_ipv6_address(&self) -> Result<SocketAddress> {
+        Err(Error::UNSUPPORTED)
+    }
+
     /// Network mask.
     fn get_netmask(&self) -> Result<SocketAddress> {
         Err(Error::UNSUPPORTED)
@@ -174,6 +180,7 @@ mod tests {
         assert_eq!(Bare.status(), Err(Error::UNSUPPORTED));
         assert_eq!(Bare.get_ip_address(), Err(Error::UNSUPPORTED));
         assert_eq!(Bare.get_ipv6_link_local_address(), Err(Error::UNSUPPORTED));
+        assert_eq!(Bare.get_ipv6_address(), Err(Error::UNSUPPORTED));
         assert_eq!(Bare.get_netmask(), Err(Error::UNSUPPORTED));
         assert_eq!(Bare.get_gateway(), Err(Error::UNSUPPORTED));
         assert_eq!(Bare.get_mac_address(), None);

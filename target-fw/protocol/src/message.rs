@@ -508,6 +508,8 @@ pub enum Property {
     Hostname,
     /// Name of the interface: text.
     Name,
+    /// Own global IPv6 address, which the API does not tell.
+    Ipv6Address,
 }
 
 /// One event of the interface, as [`Op::InterfaceEvents`] reports it.

@@ -228,6 +228,10 @@ impl NetworkInterface for Null {
         Ok(ANY)
     }
 
+    fn get_ipv6_address(&self) -> Result<SocketAddress> {
+        Ok(ANY)
+    }
+
     fn get_ipv6_link_local_address(&self) -> Result<SocketAddress> {
         Ok(ANY)
     }

@@ -53,6 +53,14 @@ impl NetworkInterface for Interface {
         Ok(bare(IpAddress::V6(own.octets())))
     }
 
+    fn get_ipv6_address(&self) -> Result<SocketAddress> {
+        if !self.host.is_dual() {
+            return Err(Error::UNSUPPORTED);
+        }
+        let own = self.host.describe().ipv6.ok_or(Error::NO_ADDRESS)?;
+        Ok(bare(IpAddress::V6(own.octets())))
+    }
+
     fn get_netmask(&self) -> Result<SocketAddress> {
         let mask = self.host.describe().netmask.ok_or(Error::NO_ADDRESS)?;
         Ok(bare(IpAddress::V4(mask.octets())))

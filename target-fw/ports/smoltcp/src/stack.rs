@@ -10,7 +10,7 @@ use nsapi::{
 use smoltcp::iface::{PollIngressSingleResult, PollResult};
 use smoltcp::phy::Device;
 use smoltcp::time::Instant;
-use smoltcp::wire::EthernetAddress;
+use smoltcp::wire::{EthernetAddress, IpCidr};
 
 use crate::address::bare;
 use crate::core::Core;
@@ -418,6 +418,15 @@ impl<D: Device> NetworkInterface for SmoltcpStack<D> {
         let own = self.core.borrow().net.routers.link_local();
         own.map(|own| bare(own.address()))
             .ok_or(Error::NO_CONNECTION)
+    }
+
+    fn get_ipv6_address(&self) -> Result<SocketAddress> {
+        let core = self.core.borrow();
+        let own = core.iface.ip_addrs().iter().find_map(|cidr| match cidr {
+            IpCidr::Ipv6(own) if !own.address().is_unicast_link_local() => Some(own.address()),
+            _ => None,
+        });
+        own.map(bare).ok_or(Error::NO_ADDRESS)
     }
 
     fn get_netmask(&self) -> Result<SocketAddress> {

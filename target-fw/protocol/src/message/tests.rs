@@ -244,6 +244,9 @@ fn ops() -> Vec<Op<'static>> {
             name: 0,
             size: 4
         },
+        Op::InterfaceGet {
+            what: Property::Ipv6Address
+        },
     ]
 }
 
