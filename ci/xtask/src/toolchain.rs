@@ -71,7 +71,15 @@ impl Toolchain {
         match self {
             // `CARGO` is the cargo that started us: it saves asking rustup again.
             Self::Installed => {
-                cargo::command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+                let mut command =
+                    cargo::command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+                // Whoever has flags of his own knows what he does.
+                if env::var_os("RUSTFLAGS").is_none()
+                    && env::var_os("CARGO_ENCODED_RUSTFLAGS").is_none()
+                {
+                    command.env("CARGO_ENCODED_RUSTFLAGS", short_paths().join(SEPARATOR));
+                }
+                command
             }
             Self::Prebuilt {
                 rustc,
@@ -81,13 +89,37 @@ impl Toolchain {
             } => {
                 let mut command = foreign(cargo, rustc);
                 let name = target.replace('-', "_").to_uppercase();
+                let mut flags = short_paths();
+                flags.push(format!("--sysroot={}", sysroot.display()));
                 command
-                    .env("RUSTFLAGS", format!("--sysroot={}", sysroot.display()))
+                    .env("CARGO_ENCODED_RUSTFLAGS", flags.join(SEPARATOR))
                     .env(format!("CARGO_TARGET_{name}_LINKER"), linker);
                 command
             }
         }
     }
+}
+
+/// Between the flags in `CARGO_ENCODED_RUSTFLAGS`.
+const SEPARATOR: &str = "\x1f";
+
+/// Flags that leave this machine's folders out of the file names in an image: they would take kilobytes, and
+/// every machine's image would be another one.
+fn short_paths() -> Vec<String> {
+    let home = env::var_os("CARGO_HOME").map_or_else(
+        || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo"),
+        PathBuf::from,
+    );
+    let registries = std::fs::read_dir(home.join("registry/src"));
+    let mut flags: Vec<String> = registries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|registry| format!("--remap-path-prefix={}=", registry.path().display()))
+        .collect();
+    // The same flags in the same order, or everything is built again.
+    flags.sort();
+    flags
 }
 
 /// A command of a toolchain that is not the one that started us.

@@ -38,9 +38,13 @@ struct Entry {
 
 struct Waiter {
     waker: Waker,
-    /// When to wake it even without an event.
-    until_us: Option<u64>,
+    /// When to wake it even without an event; [`NEVER`] for not at all. Not an option: without one an empty
+    /// table is all zero, so that it takes no room in an image.
+    until_us: u64,
 }
+
+/// A time that does not come.
+const NEVER: u64 = u64::MAX;
 
 impl Entry {
     const fn new(generation: u16) -> Self {
@@ -70,10 +74,7 @@ impl Entry {
             match place {
                 Some(known) if known.waker.will_wake(&waiter.waker) => {
                     // The same task may wait for two things; it is woken for the earlier one.
-                    known.until_us = match (known.until_us, waiter.until_us) {
-                        (Some(a), Some(b)) => Some(a.min(b)),
-                        (one, other) => one.or(other),
-                    };
+                    known.until_us = known.until_us.min(waiter.until_us);
                     return None;
                 }
                 Some(_) => {}
@@ -179,7 +180,7 @@ impl<const N: usize> EventTable<N> {
     pub(crate) fn wait(&self, index: u16, waker: &Waker, until_us: Option<u64>) {
         let waiter = Waiter {
             waker: waker.clone(),
-            until_us,
+            until_us: until_us.unwrap_or(NEVER),
         };
         if let Some(displaced) = self.with(index, |entry| entry.add(waiter)).flatten() {
             displaced.waker.wake();
@@ -193,10 +194,10 @@ impl<const N: usize> EventTable<N> {
             let wake = self.with(index, |entry| {
                 let mut due = [const { None }; WAITERS];
                 for (place, due) in entry.waiters.iter_mut().zip(&mut due) {
-                    match place.as_ref().and_then(|waiter| waiter.until_us) {
+                    match place.as_ref().map(|waiter| waiter.until_us) {
+                        None | Some(NEVER) => {}
                         Some(until) if until <= now_us => *due = place.take(),
                         Some(until) => next = Some(next.map_or(until, |next| next.min(until))),
-                        None => {}
                     }
                 }
                 due
