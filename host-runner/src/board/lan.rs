@@ -95,11 +95,7 @@ impl Lan {
             Stack::None => {}
             Stack::Own => {
                 let end = wire.plug_in_frames(Phy::Cable).map_err(plug(board))?;
-                agent
-                    .arg("--net")
-                    .arg(format!("fd:{}", end.as_raw_fd()))
-                    .arg("--ipv4")
-                    .arg("192.0.2.15/24,192.0.2.1");
+                agent.arg("--net").arg(format!("fd:{}", end.as_raw_fd()));
                 inherit(&mut agent, end);
             }
             Stack::Kernel => {

@@ -29,7 +29,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hil_kit::rig::{BoxFuture, HostAddress, LanProperties, SocketFactory};
-use hil_kit::wire::{Cable, WirePlan};
+use hil_kit::wire::{Cable, Services, WirePlan};
 use nsapi::Protocol;
 use rustix::net::{SendFlags, send};
 use socket2::{Domain, Socket, Type};
@@ -65,6 +65,7 @@ pub(crate) enum Phy {
 pub struct Wire {
     plan: WirePlan,
     ports: OwnPorts,
+    services: Arc<Services>,
     cable: Arc<Relay>,
     /// Where the board is, if that is a kernel.
     board: Mutex<Option<Namespace>>,
@@ -72,10 +73,14 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Makes one whose frames are written to `capture`. Takes some ten milliseconds and blocks that long.
+    /// Makes one whose frames are written to `capture`. Takes some ten milliseconds and blocks that long; wants a
+    /// runtime for its services.
     ///
     /// # Errors
     /// The system refuses, or the environment forbids it.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn make(capture: Option<PathBuf>) -> Result<Self, Refusal> {
         if let Some(refusal) = Refusal::by_environment() {
             return Err(refusal);
@@ -100,6 +105,7 @@ impl Wire {
         Ok(Self {
             plan,
             ports: OwnPorts::default(),
+            services: Services::start(Arc::clone(&cable) as _),
             cable,
             board: Mutex::new(None),
             namespace,
@@ -192,6 +198,10 @@ impl SocketFactory for Wire {
 
     fn cable(&self) -> Option<Arc<dyn Cable>> {
         Some(Arc::clone(&self.cable) as _)
+    }
+
+    fn services(&self) -> Option<Arc<Services>> {
+        Some(Arc::clone(&self.services))
     }
 
     fn socket(&self, domain: Domain, kind: Type) -> io::Result<Socket> {
