@@ -17,7 +17,7 @@ use crate::lan::wire::{Phy, Refusal, Wire, inherit, is_required};
 use crate::lan::{LanKind, Loopback, UserNet};
 
 /// Name of the file that gets every frame of a wire.
-pub(super) const CAPTURE: &str = "lan.pcapng";
+const CAPTURE: &str = "lan.pcapng";
 
 /// A lan, and what it is besides.
 pub(super) struct Lan {

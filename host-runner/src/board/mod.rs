@@ -229,7 +229,6 @@ impl RunningBoard {
         };
         files
             .into_iter()
-            .chain([("frames on the cable", self.evidence.join(lan::CAPTURE))])
             .filter(|(_, path)| path.is_file())
             .collect()
     }

@@ -12,6 +12,7 @@ use hil_kit::rig::{BoxFuture, SocketFactory};
 use hil_kit::{Case, CaseRig, Dut, Observation, run_case};
 
 use super::capture;
+use super::coming_up::come_up;
 use super::link_log::LinkLog;
 use super::session::{Gone, Ready, RunOne, Session, StartError, Starter};
 use crate::board::{self, BoardError, Image, RunningBoard, StartOptions};
@@ -104,6 +105,7 @@ impl LiveStarter {
                 violation: None,
             });
         }
+        come_up(&dut, &identity, self.board.deadline_scale.max(1.0)).await;
         let lan = running.lan();
         let ready = Ready {
             identity: in_words(&identity),

@@ -11,6 +11,7 @@
 
 mod attempt;
 mod capture;
+mod coming_up;
 pub mod deviations;
 mod emitter;
 mod finished;
