@@ -2,7 +2,7 @@
 //!
 //! Must not: clean up (the runner of the case does), or judge.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
@@ -19,10 +19,11 @@ use crate::counter::Counter;
 use crate::dut::{Identity, Response};
 use crate::expect::Answered;
 use crate::interface::Interface;
-use crate::rig::SocketFactory;
+use crate::rig::{HostAddress, SocketFactory};
 use crate::socket::{Listener, Socket, Tcp, Udp};
 use crate::steps::Steps;
 use crate::text;
+use crate::wire::Wire;
 use crate::{Done, Dut, Stop, Trouble};
 
 /// How long fixtures wait for something the IUT should do, on the reference.
@@ -35,6 +36,8 @@ const RESTART: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Ctx {
     pub(crate) state: Arc<State>,
+    /// Where fixtures live: [`Self::at`].
+    pub(crate) home: HostAddress,
 }
 
 /// Shared by everything that belongs to one run of one case.
@@ -52,7 +55,7 @@ pub(crate) struct State {
     pub(crate) tasks: Mutex<JoinSet<()>>,
     pub(crate) findings: Mutex<Findings>,
     pub(crate) counters: Mutex<Vec<u8>>,
-    pub(crate) reached: tokio::sync::Mutex<HashMap<(bool, u16), SocketAddr>>,
+    pub(crate) reached: tokio::sync::Mutex<HashMap<(bool, u16, HostAddress), SocketAddr>>,
     /// The case has changed the interface, which must be put back after it.
     pub(crate) interface_changed: AtomicBool,
     pub(crate) wire: OnceLock<Arc<crate::wire::Shared>>,
@@ -143,25 +146,19 @@ impl State {
             .map_err(|error| Trouble::Lan(format!("no free port: {error}")))
     }
 
-    /// Where the host reaches `port` of the IUT.
+    /// Where the host reaches `port` of the IUT from its address `home`: at an address of the same kind.
     pub(crate) async fn reach(
         self: &Arc<Self>,
         protocol: Protocol,
         port: u16,
-    ) -> Result<SocketAddr, Trouble> {
+        home: HostAddress,
+    ) -> Result<SocketAddr, Stop> {
         let mut reached = self.reached.lock().await;
-        let key = (protocol == Protocol::Tcp, port);
+        let key = (protocol == Protocol::Tcp, port, home);
         if let Some(address) = reached.get(&key) {
             return Ok(*address);
         }
-        let answer = self.call(Op::InterfaceAddress).await?;
-        let ip = answer.address().map(|address| address.ip);
-        let Some(iut) = ip.and_then(|ip| host_address(SocketAddress::new(ip, port))) else {
-            let observed = text::returned(&answer.returned);
-            return Err(Trouble::Lan(format!(
-                "the IUT has no address to reach it at: {observed}"
-            )));
-        };
+        let iut = SocketAddr::new(self.iut_ip(home).await?, port);
         let address = self
             .lan
             .reach(protocol, iut)
@@ -169,6 +166,32 @@ impl State {
             .map_err(|error| Trouble::Lan(format!("no way to reach {iut}: {error}")))?;
         reached.insert(key, address);
         Ok(address)
+    }
+
+    /// The IUT's address that belongs to an address of the host: IPv4 to IPv4, global to global, link-local to
+    /// link-local. Its own API tells one of them; others are what it answers for on the cable.
+    async fn iut_ip(self: &Arc<Self>, home: HostAddress) -> Result<IpAddr, Stop> {
+        if home.is_ipv6() && self.lan.cable().is_some() {
+            let wire = Wire::of(self)?;
+            let board = wire.board().await?;
+            let ip = match home {
+                HostAddress::LinkLocal => board.link_local,
+                _ => board.ipv6,
+            };
+            return match ip {
+                Some(ip) => Ok(ip.into()),
+                None => Err(wire.no_address(true)),
+            };
+        }
+        let answer = self.call(Op::InterfaceAddress).await?;
+        let ip = answer.address().and_then(host_address);
+        let Some(ip) = ip.map(|address| address.ip()) else {
+            let observed = text::returned(&answer.returned);
+            return Err(
+                Trouble::Lan(format!("the IUT has no address to reach it at: {observed}")).into(),
+            );
+        };
+        Ok(ip)
     }
 }
 
@@ -184,13 +207,33 @@ pub(crate) fn host_address(address: SocketAddress) -> Option<SocketAddr> {
 /// An address of the host as one of the contract.
 pub(crate) fn contract_address(address: SocketAddr) -> SocketAddress {
     let ip = match address.ip() {
-        core::net::IpAddr::V4(ip) => nsapi::IpAddress::V4(ip.octets()),
-        core::net::IpAddr::V6(ip) => nsapi::IpAddress::V6(ip.octets()),
+        IpAddr::V4(ip) => nsapi::IpAddress::V4(ip.octets()),
+        IpAddr::V6(ip) => nsapi::IpAddress::V6(ip.octets()),
     };
     SocketAddress::new(ip, address.port())
 }
 
 impl Ctx {
+    /// The same case with its fixtures at another address of the host: `cx.at(HostAddress::FirstIpv6).echo()`. Clients
+    /// and scripters reach the IUT at an address of the same kind. The case must need what the address needs
+    /// ([`crate::Need::HostIpv6`], [`crate::Need::SecondHostAddress`]).
+    #[must_use]
+    pub fn at(&self, home: HostAddress) -> Self {
+        Self {
+            state: Arc::clone(&self.state),
+            home,
+        }
+    }
+
+    /// The IUT's address that fixtures at this one's home reach: of the same family and kind. Port 0.
+    ///
+    /// # Errors
+    /// A violation `…/address` if it has none of that kind.
+    pub async fn iut_address_here(&self) -> Result<SocketAddress, Stop> {
+        let ip = self.state.iut_ip(self.home).await?;
+        Ok(contract_address((ip, 0).into()))
+    }
+
     /// A TCP socket object, not opened.
     pub async fn unopened_tcp(&self) -> Result<Tcp, Stop> {
         Ok(Tcp(self.object(Kind::Tcp, false).await?))

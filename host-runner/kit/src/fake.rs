@@ -251,6 +251,9 @@ impl SocketFactory for Wired {
     }
 
     fn bind_address(&self, which: HostAddress) -> SocketAddr {
+        if which.is_ipv6() {
+            return (core::net::Ipv6Addr::LOCALHOST, 0).into();
+        }
         Loopback.bind_address(which)
     }
 
@@ -311,5 +314,6 @@ fn context_of(dut: Dut, identity: Arc<Identity>, lan: Arc<dyn SocketFactory>) ->
             interface_changed: AtomicBool::new(false),
             wire: std::sync::OnceLock::new(),
         }),
+        home: HostAddress::First,
     }
 }

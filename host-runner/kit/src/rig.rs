@@ -21,7 +21,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Channel for T {}
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Which of the host's addresses a fixture uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HostAddress {
     /// The one every lan has.
     First,
@@ -33,6 +33,24 @@ pub enum HostAddress {
     SecondIpv6,
     /// The link-local IPv6 address, with the host's own scope id in it.
     LinkLocal,
+}
+
+impl HostAddress {
+    /// Whether it is an IPv6 address.
+    #[must_use]
+    pub const fn is_ipv6(self) -> bool {
+        matches!(self, Self::FirstIpv6 | Self::SecondIpv6 | Self::LinkLocal)
+    }
+
+    /// Another address of the same family.
+    #[must_use]
+    pub const fn second(self) -> Self {
+        if self.is_ipv6() {
+            Self::SecondIpv6
+        } else {
+            Self::Second
+        }
+    }
 }
 
 /// What a lan can do.

@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::ctx::{Findings, State};
 use crate::dut::Identity;
 use crate::interface::Interface;
-use crate::rig::SocketFactory;
+use crate::rig::{HostAddress, SocketFactory};
 use crate::steps::Steps;
 use crate::wire::Impairment;
 use crate::{Case, Ctx, Dut, Observation, Outcome, Stop, Trouble};
@@ -93,6 +93,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     let run = case.run;
     let mut cx = Ctx {
         state: Arc::clone(&state),
+        home: HostAddress::First,
     };
     let (id, lan, impairment) = (case.id(), Arc::clone(&rig.lan), rig.impairment);
     let mut task = Aborting(tokio::spawn(async move {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Manners, TcpOptions};
 use crate::fake::{context_on, wired};
+use crate::rig::HostAddress;
 use crate::wire::fake::{FakeCable, until};
 use crate::wire::fake_board::{BOARD, FakeBoard, board4, board6};
 use crate::wire::{
@@ -282,4 +283,24 @@ async fn errors_are_about_frames_that_were_seen() {
     let packet = crate::wire::Packet::of(&error);
     assert_eq!(packet.icmp().unwrap().body, frame.packet().ip_packet());
     assert_eq!(packet.destination(), BOARD);
+}
+
+#[tokio::test]
+async fn fixtures_live_at_ipv6_addresses_and_reach_the_board_at_its_own() {
+    let rig = Rig::new().await;
+    let cx = rig.cx.at(HostAddress::FirstIpv6);
+    let iut = cx.iut_address_here().await.unwrap();
+    assert_eq!(crate::ctx::host_address(iut).unwrap().ip(), board6().ip);
+    let link_local = rig.cx.at(HostAddress::LinkLocal);
+    let iut = link_local.iut_address_here().await.unwrap();
+    let ip = crate::ctx::host_address(iut).unwrap().ip();
+    assert_eq!(ip, core::net::IpAddr::from(BOARD.link_local()));
+    // Not every machine has IPv6 on its loopback interface.
+    if std::net::UdpSocket::bind("[::1]:0").is_ok() {
+        let echo = cx.echo().await.unwrap();
+        assert!(matches!(echo.address().ip, crate::IpAddress::V6(_)));
+        assert!(cx.peer().await.is_ok() && cx.udp_echo().await.is_ok());
+        let scripter = cx.scripter().await.unwrap();
+        assert!(matches!(scripter.address().ip, crate::IpAddress::V6(_)));
+    }
 }
