@@ -229,6 +229,13 @@ impl Expect {
     }
 }
 
+impl Returned {
+    /// The code, size or count.
+    pub(crate) fn code(&self) -> i32 {
+        code(self)
+    }
+}
+
 fn code(returned: &Returned) -> i32 {
     match returned {
         Returned::Code(code)

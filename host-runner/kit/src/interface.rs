@@ -291,6 +291,29 @@ impl Interface {
             .into())
     }
 
+    /// Waits until the interface is up for the first time in this session. What comes of it is not judged here:
+    /// a case that needs the interface will say so.
+    pub(crate) async fn first_up(state: &State, limit: Duration) {
+        if !state.dut.interface_is_new() {
+            return;
+        }
+        let timeout_ms = millis(limit);
+        let op = Op::InterfaceUp { timeout_ms };
+        let deadline = std::time::Instant::now() + limit;
+        match state.dut.call(op, deadline).await {
+            Ok(response) if response.returned.code() == 0 => {}
+            Ok(response) => {
+                let observed = text::returned(&response.returned);
+                state
+                    .steps
+                    .say(format!("the interface does not come up: {observed}"));
+            }
+            Err(trouble) => state
+                .steps
+                .say(format!("the interface does not come up: {trouble}")),
+        }
+    }
+
     /// Waits until the interface is up with its defaults again, as the runner does after a case that changed it.
     pub(crate) async fn restore(state: &Arc<State>, limit: Duration) -> Result<(), Trouble> {
         let timeout_ms = millis(limit);

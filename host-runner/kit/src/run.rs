@@ -25,7 +25,8 @@ mod tests;
 const GRACE: Duration = Duration::from_secs(6);
 /// How long ending the scope may take, on the reference: a port may linger in every close.
 const END_OF_SCOPE: Duration = Duration::from_secs(10);
-/// How long the interface may take to come up with its defaults after a case that changed it, on the reference.
+/// How long the interface may take to come up, for the first case of a session or after one that changed it, on the
+/// reference.
 const INTERFACE_UP: Duration = Duration::from_secs(20);
 /// How long fixtures have to let go.
 const END_OF_FIXTURES: Duration = Duration::from_secs(1);
@@ -64,9 +65,9 @@ impl core::fmt::Debug for CaseRig {
 
 /// Runs `case` once.
 pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
-    let began = Instant::now();
     let limit = Duration::from_millis(case.deadline_ms).mul_f64(rig.deadline_scale);
-    let state = Arc::new(State {
+    let up_within = INTERFACE_UP.mul_f64(rig.deadline_scale);
+    let mut state = State {
         dut: rig.dut.clone(),
         identity: Arc::clone(&rig.identity),
         lan: Arc::clone(&rig.lan),
@@ -74,7 +75,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
         seed: rig.seed,
         scale: rig.deadline_scale,
         allowance: rig.allowance,
-        deadline: began + limit,
+        deadline: Instant::now() + limit,
         requirement: requirement(case),
         steps: Steps::new(),
         tasks: Mutex::new(JoinSet::new()),
@@ -83,10 +84,13 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
         reached: tokio::sync::Mutex::new(HashMap::new()),
         interface_changed: AtomicBool::new(false),
         wire: std::sync::OnceLock::new(),
-    });
+    };
     if let Some(services) = state.lan.services() {
         services.reset();
     }
+    Interface::first_up(&state, up_within).await;
+    state.deadline = Instant::now() + limit;
+    let state = Arc::new(state);
     let probe = JitterProbe::start();
     let _end = EndOfTasks(Arc::clone(&state));
 
@@ -120,8 +124,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     end_fixtures(&state).await;
     if state.interface_changed.load(Ordering::Relaxed) && aftermath.is_none() && !lost(&outcome) {
         // The verdict stands; but the next case needs the interface as it was.
-        let limit = INTERFACE_UP.mul_f64(rig.deadline_scale);
-        aftermath = Interface::restore(&state, limit).await.err();
+        aftermath = Interface::restore(&state, up_within).await.err();
     }
     for counter in state
         .counters

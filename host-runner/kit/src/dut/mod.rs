@@ -128,6 +128,8 @@ struct Session {
     credits: Arc<Semaphore>,
     names: HashMap<Handle, &'static str>,
     counters: Vec<bool>,
+    /// A case has waited for the interface, which goes up when a session begins.
+    interface_awaited: bool,
 }
 
 impl fmt::Debug for Dut {
@@ -145,6 +147,7 @@ impl Session {
             credits: Arc::new(Semaphore::new(credits)),
             names: HashMap::new(),
             counters: vec![false; identity.counters.into()],
+            interface_awaited: false,
             identity: Arc::new(identity),
         }
     }
@@ -270,6 +273,11 @@ impl Dut {
     /// A request in words.
     pub(crate) fn describe(&self, op: &Op<'_>) -> String {
         text::op(op, |handle| self.name(handle))
+    }
+
+    /// `true` the first time in a session: nobody has waited for the interface yet.
+    pub(crate) fn interface_is_new(&self) -> bool {
+        !core::mem::replace(&mut self.session().interface_awaited, true)
     }
 
     /// Reserves an event counter; `None` when all are taken.
