@@ -12,6 +12,7 @@ mod foreign;
 mod legacy;
 mod nonblocking;
 mod options;
+mod packet;
 mod resilience;
 mod server;
 mod tcp;

@@ -25,6 +25,7 @@ mod frame;
 mod ghost;
 mod handle;
 mod log;
+mod pace;
 mod packet;
 pub mod pattern;
 mod rule;

@@ -1,0 +1,4 @@
+//! Suite `packet`: what a stack must put on the wire and survive from it, below the socket API (by RFC). The cable is
+//! the runner's; ghosts play the other end. One file per protocol.
+
+mod driver;
