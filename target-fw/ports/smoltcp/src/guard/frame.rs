@@ -47,17 +47,21 @@ pub(super) const fn is_host_mac(mac: [u8; 6]) -> bool {
     mac[0] & 1 == 0
 }
 
-/// Adds 16-bit words to a ones' complement sum (RFC 1071).
-pub(super) fn sum(mut start: u32, data: &[u8]) -> u32 {
-    let (pairs, odd) = data.as_chunks::<2>();
-    for pair in pairs {
+/// Adds 16-bit words to a ones' complement sum (RFC 1071 §2: two at a time are as good).
+pub(super) fn sum(start: u32, data: &[u8]) -> u32 {
+    let mut total = u64::from(start);
+    let (quads, rest) = data.as_chunks::<4>();
+    for quad in quads {
         // A frame has too few words to overflow.
-        start += u32::from(u16::from_be_bytes(*pair));
+        total += u64::from(u32::from_be_bytes(*quad));
     }
-    if let [last] = odd {
-        start += u32::from(*last) << 8;
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    total += u64::from(u32::from_be_bytes(last));
+    while total > 0xffff {
+        total = (total & 0xffff) + (total >> 16);
     }
-    start
+    total as u32
 }
 
 /// The checksum that a sum makes.
