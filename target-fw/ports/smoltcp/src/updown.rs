@@ -84,6 +84,7 @@ impl Core {
     /// Begins anew without addresses, neighbours, routes and groups.
     pub(crate) fn renew_interface<D: Device>(&mut self, device: &mut D) {
         let seed = self.seeds.next();
+        self.guard.forget_neighbours();
         let now = self.instant();
         self.guard.set_mac(self.mac.0);
         *self.iface = fresh(&mut self.guard.over(device), self.mac, seed, now);
@@ -180,6 +181,8 @@ impl Core {
     }
 
     pub(crate) fn take_addresses(&mut self, addresses: Addresses) {
+        // smoltcp forgets all neighbours.
+        self.guard.forget_neighbours();
         let moved = |old: Addresses| old.cidr.address() != addresses.cidr.address();
         if self.net.current.is_some_and(moved) {
             self.lose_addresses();

@@ -29,10 +29,20 @@ mod field {
 /// Hardware type Ethernet, protocol type IPv4, and their lengths.
 const KIND: [u8; 6] = [0, 1, 8, 0, 6, 4];
 
-/// The neighbours smoltcp may know, and when the own address was defended.
+/// How long smoltcp remembers a neighbour that says nothing, in seconds.
+const MEMORY_S: u32 = 60;
+
+/// A neighbour smoltcp may know, and when it was last heard, in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Neighbour {
+    ip: Address,
+    heard_s: u32,
+}
+
+/// The neighbours, and when the own address was defended.
 pub(super) struct Neighbours {
     /// As many as smoltcp remembers.
-    known: [Address; 16],
+    known: [Neighbour; 16],
     next: usize,
     defended_us: Option<u64>,
 }
@@ -40,23 +50,51 @@ pub(super) struct Neighbours {
 impl Neighbours {
     /// Nobody.
     pub(super) const fn new() -> Self {
+        const NOBODY: Neighbour = Neighbour {
+            ip: Address::UNSPECIFIED,
+            heard_s: 0,
+        };
         Self {
-            known: [Address::UNSPECIFIED; 16],
+            known: [NOBODY; 16],
             next: 0,
             defended_us: None,
         }
     }
 
-    /// Takes note of a neighbour that asked for us or that we asked for.
-    pub(super) fn learn(&mut self, ip: Address) {
-        if !self.knows(ip) {
-            self.known[self.next] = ip;
-            self.next = (self.next + 1) % self.known.len();
+    /// All are gone, except from memory: what they announce is still merged.
+    pub(super) fn forget(&mut self) {
+        for known in &mut self.known {
+            known.heard_s = 0;
         }
     }
 
+    /// Takes note of a neighbour that asked for us or that we asked for.
+    pub(super) fn learn(&mut self, ip: Address) {
+        self.place(ip);
+    }
+
+    fn place(&mut self, ip: Address) -> &mut Neighbour {
+        if let Some(index) = self.known.iter().position(|known| known.ip == ip) {
+            return &mut self.known[index];
+        }
+        self.next = (self.next + 1) % self.known.len();
+        let place = &mut self.known[self.next];
+        *place = Neighbour { ip, heard_s: 0 };
+        place
+    }
+
     pub(super) fn knows(&self, ip: Address) -> bool {
-        self.known.contains(&ip)
+        self.known.iter().any(|known| known.ip == ip)
+    }
+
+    /// Takes note of a packet of a neighbour. Whether smoltcp knows where he is.
+    pub(super) fn hears(&mut self, ip: Address, now_us: u64) -> bool {
+        // The first minute does not count, so that 0 is never.
+        let now_s = ((now_us / 1_000_000) as u32).wrapping_add(MEMORY_S);
+        let known = self.place(ip);
+        let is_fresh = now_s.wrapping_sub(known.heard_s) < MEMORY_S;
+        known.heard_s = now_s;
+        is_fresh
     }
 
     /// Judges an ARP frame.
@@ -101,7 +139,7 @@ impl Neighbours {
             return Verdict::Drop;
         }
         if target == here {
-            self.learn(sender.to_ipv6_mapped());
+            self.hears(sender.to_ipv6_mapped(), own.now_us);
         } else if self.knows(sender.to_ipv6_mapped()) {
             // RFC 826: the entry is merged whatever the target is. smoltcp merges what is meant for us.
             put(frame, field::OPERATION, &REPLY.to_be_bytes());
@@ -118,6 +156,17 @@ impl Neighbours {
             self.learn(target.to_ipv6_mapped());
         }
     }
+}
+
+/// An answer to a question that was never asked: somebody talks to us, so we know where he is. smoltcp would
+/// ask him first and lose what it has to say (RFC 1122 §2.3.2.2 wants that saved).
+pub(super) fn introduce(
+    frame: &mut [u8; ARP_FRAME],
+    (mac, ip): ([u8; 6], Ipv4Addr),
+    own: &Own<'_>,
+) {
+    let here = own.v4().unwrap_or(Ipv4Addr::UNSPECIFIED);
+    say(frame, REPLY, mac, ip, own.mac, here);
 }
 
 /// Makes the frame an ARP packet of ours; one to nobody in particular is broadcast.

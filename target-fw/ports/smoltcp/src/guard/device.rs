@@ -25,15 +25,23 @@ impl<D: Device> Device for Guarded<'_, D> {
         Self: 'a;
 
     fn receive(&mut self, now: Instant) -> Option<(Self::RxToken<'_>, Self::TxToken<'_>)> {
-        let Held::Frame(length) = self.guard.held else {
+        if matches!(self.guard.held, Held::Nothing | Held::Again(..)) {
             return None;
-        };
+        }
         let inner = self.device.transmit(now)?;
-        self.guard.held = match self.guard.again.take() {
-            Some(again) => Held::Again(length, again),
-            None => Held::Nothing,
+        let (admitted, held) = match (self.guard.held, self.guard.again.take()) {
+            (Held::Introduction(length), again) => {
+                self.guard.again = again;
+                (&self.guard.introduction[..], Held::Frame(length))
+            }
+            (Held::Frame(length), again) => {
+                let held = again.map_or(Held::Nothing, |again| Held::Again(length, again));
+                (self.guard.frame.get(..length).unwrap_or(&[]), held)
+            }
+            (held, _) => (&[][..], held),
         };
-        let admitted = Admitted(self.guard.frame.get(..length).unwrap_or(&[]));
+        self.guard.held = held;
+        let admitted = Admitted(admitted);
         let leaving = Leaving {
             inner,
             notes: &mut self.guard.notes,

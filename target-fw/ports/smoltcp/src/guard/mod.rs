@@ -27,7 +27,7 @@ use smoltcp::phy::{Device, RxToken as _, TxToken as _};
 use smoltcp::time::Instant;
 use smoltcp::wire::IpCidr;
 
-use self::arp::Neighbours;
+use self::arp::{ARP_FRAME, Neighbours};
 pub(crate) use self::device::Guarded;
 use self::dhcp::Server;
 pub(crate) use self::flows::Flow;
@@ -60,6 +60,8 @@ enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Held {
     Nothing,
+    /// The introduction of the sender of a frame of this length.
+    Introduction(usize),
     /// A frame of this length for smoltcp.
     Frame(usize),
     /// One that it has got once.
@@ -102,6 +104,12 @@ impl Own<'_> {
         self.v4_networks().next().map(|(ip, _)| ip)
     }
 
+    fn is_on_link(&self, ip: Ipv4Addr) -> bool {
+        self.addresses
+            .iter()
+            .any(|own| own.contains_addr(&ip.into()))
+    }
+
     /// Whether an address means all hosts of our network; the smallest networks have none (RFC 3021).
     fn is_subnet_broadcast(&self, ip: Ipv4Addr) -> bool {
         self.v4_networks().any(|(own, prefix)| {
@@ -119,6 +127,7 @@ impl Own<'_> {
 /// The guard.
 pub(crate) struct Guard {
     frame: &'static mut Buffer,
+    introduction: [u8; ARP_FRAME],
     held: Held,
     again: Option<Again>,
     mac: [u8; 6],
@@ -136,6 +145,7 @@ impl Guard {
     ) -> Self {
         Self {
             frame,
+            introduction: [0; ARP_FRAME],
             held: Held::Nothing,
             again: None,
             mac,
@@ -161,9 +171,9 @@ impl Guard {
         }
     }
 
-    /// Whether a frame waits for smoltcp.
-    pub(crate) fn holds(&self) -> bool {
-        self.held != Held::Nothing
+    /// smoltcp has forgotten its neighbours.
+    pub(crate) fn forget_neighbours(&mut self) {
+        self.notes.neighbours.forget();
     }
 
     /// Takes a frame from the device and judges it, unless one is still held.
@@ -175,7 +185,7 @@ impl Guard {
         sockets: &SocketSet<'_>,
     ) -> Fetched {
         match self.held {
-            Held::Frame(_) => return Fetched::Frame,
+            Held::Introduction(_) | Held::Frame(_) => return Fetched::Frame,
             Held::Again(length, again) => {
                 again.restore(&mut self.frame[..]);
                 self.held = Held::Frame(length);
@@ -214,11 +224,32 @@ impl Guard {
                 self.again = Some(again);
             }
         }
-        if self.holds() {
+        if let Held::Frame(length) = self.held {
+            if self.introduces(&own) {
+                self.held = Held::Introduction(length);
+            }
             Fetched::Frame
         } else {
             Fetched::Handled
         }
+    }
+
+    /// Whether the sender of the frame has to be introduced first; the introduction is written.
+    fn introduces(&mut self, own: &Own<'_>) -> bool {
+        let frame = &self.frame[..];
+        let (source, destination): ([u8; 4], [u8; 4]) = (bytes(frame, 26), bytes(frame, 30));
+        let (source, destination) = (Ipv4Addr::from(source), Ipv4Addr::from(destination));
+        let neighbours = &mut self.notes.neighbours;
+        if u16_at(frame, 12) != IPV4
+            || !own.is_on_link(source)
+            || !own.has(destination.to_ipv6_mapped())
+            || neighbours.hears(source.to_ipv6_mapped(), own.now_us)
+        {
+            return false;
+        }
+        let sender = (bytes(frame, 6), source);
+        arp::introduce(&mut self.introduction, sender, own);
+        true
     }
 
     /// IEEE 802.1Q §6.9: a tag without a network in it is only a priority. The frame's new length.

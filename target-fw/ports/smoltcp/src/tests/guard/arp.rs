@@ -69,6 +69,25 @@ fn an_unknown_neighbour_that_announces_itself_is_not_remembered() {
     assert_eq!(route(&bench), None);
 }
 
+/// RFC 1122 §2.3.2.2: what there is to say to somebody new is not lost.
+#[test]
+fn the_first_packet_of_a_stranger_is_answered() {
+    let bench = Bench::new();
+    let frames = bench.exchange([Ip::TO_BOARD.echo(b"first")]);
+    assert_eq!(frames.len(), 1);
+    assert_eq!(frames[0][..6], GHOST_MAC);
+    assert_eq!(frames[0][34], 0, "an echo reply");
+    // Whoever is known is not moved that way, and nobody off the link is taken for a neighbour.
+    let mut moved = Ip::TO_BOARD.echo(b"moved");
+    moved[6..12].copy_from_slice(&OTHER_MAC);
+    assert_eq!(bench.exchange([moved])[0][..6], GHOST_MAC);
+    let far = Ip {
+        from: [10, 0, 1, 9],
+        ..Ip::TO_BOARD
+    };
+    assert_eq!(bench.exchange([far.echo(b"far")]).len(), 0);
+}
+
 /// RFC 1812 §3.3.2: what is not one host's is not remembered as one's.
 #[test]
 fn addresses_of_many_are_not_learnt() {
