@@ -5,12 +5,14 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use rustix::fs::statvfs;
 use rustix::pty::{OpenptFlags, openpt};
 
 use crate::board;
 use crate::inventory::{BoardKind, Firmware, Inventory};
+use crate::lan::{LanKind, Wire};
 
 /// The oldest QEMU that the boards are known to work with.
 const OLDEST_QEMU: (u32, u32) = (7, 2);
@@ -103,6 +105,12 @@ pub fn checks(inventory: &Inventory) -> Vec<Check> {
             "second loopback address",
             Ipv4Addr::new(127, 0, 0, 2),
         ));
+    }
+    if boards
+        .iter()
+        .any(|board| matches!(board.lan, LanKind::Auto | LanKind::Wire))
+    {
+        checks.push(wire(inventory));
     }
     let target = boards.first().map_or_else(
         || Path::new(".").into(),
@@ -213,6 +221,43 @@ fn loopback(name: &'static str, address: Ipv4Addr) -> Check {
             format!("{address} cannot be bound: {error}"),
             "bring up the loopback interface: ip link set lo up",
         ),
+    }
+}
+
+/// Boards that can use nothing else cannot run without a wire; others lack some cases.
+fn wire(inventory: &Inventory) -> Check {
+    let name = "wire";
+    let began = Instant::now();
+    let refusal = match Wire::probe() {
+        Ok(ipv6) => {
+            let families = if ipv6 { "IPv4 and IPv6" } else { "IPv4 only" };
+            let took = began.elapsed().as_millis();
+            return Check::ok(
+                name,
+                format!("a cable in a namespace of its own, made in {took} ms, {families}"),
+            );
+        }
+        Err(refusal) => refusal,
+    };
+    let lost: Vec<&str> = inventory
+        .boards
+        .iter()
+        .filter(|board| {
+            let alternatives = [LanKind::Loopback, LanKind::User];
+            let other = alternatives
+                .iter()
+                .any(|lan| board.kind.lans().contains(lan));
+            board.lan == LanKind::Wire || board.lan == LanKind::Auto && !other
+        })
+        .map(|board| board.name.as_str())
+        .collect();
+    let advice = refusal.advice().join("\n");
+    if lost.is_empty() {
+        let detail = format!("{refusal}; cases that need it are skipped");
+        Check::warn(name, detail, advice)
+    } else {
+        let detail = format!("{refusal}; cannot run: {}", lost.join(", "));
+        Check::missing(name, detail, advice)
     }
 }
 

@@ -22,7 +22,12 @@ impl Bench {
     pub(crate) fn native(name: &str, program: impl AsRef<Path>) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         std::os::unix::fs::symlink(program, directory.path().join(name)).expect("a link");
-        Self::with(directory, name, "kind = \"native\"", name)
+        Self::with(
+            directory,
+            name,
+            "kind = \"native\"\nlan = \"loopback\"",
+            name,
+        )
     }
 
     /// A native board whose agent misbehaves as told.
@@ -37,7 +42,7 @@ impl Bench {
         Self::with(
             directory,
             name,
-            "kind = \"qemu\"\nmachine = \"mps2-an385\"",
+            "kind = \"qemu\"\nmachine = \"mps2-an385\"\nlan = \"user\"",
             "image",
         )
     }

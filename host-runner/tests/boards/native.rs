@@ -40,7 +40,7 @@ fn starts_talks_and_stops() {
         assert!(board.started_in() < Duration::from_secs(5));
         assert_eq!(
             board.describe(),
-            "obedient (native), link unix, lan loopback (auto: the agent is a process of this machine and uses its sockets)"
+            "obedient (native), link unix, lan loopback"
         );
         drop(dut);
         board.stop().await;
@@ -226,7 +226,7 @@ fn refuses_links_and_lans_it_does_not_have() {
             .expect_err("no such lan");
         assert_eq!(
             error.to_string(),
-            "board obedient cannot use the lan \"user\"; it can use: auto, loopback"
+            "board obedient cannot use the lan \"user\"; it can use: auto, loopback, wire"
         );
     });
 }

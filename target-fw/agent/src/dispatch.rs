@@ -110,7 +110,8 @@ impl<I: Iut + ?Sized> Work<'_, I> {
                 null_address,
             } => {
                 let size = within(size, MAX_INLINE).ok_or(Reject::Limit)?;
-                self.start(handle, Task::RecvFrom { size, null_address })
+                let from = (!null_address).then(nsapi::SocketAddress::default);
+                self.start(handle, Task::RecvFrom { size, from })
             }
             Op::RecvPattern {
                 handle,

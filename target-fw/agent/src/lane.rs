@@ -35,7 +35,9 @@ pub(crate) enum Task {
     },
     RecvFrom {
         size: usize,
-        null_address: bool,
+        /// What the call has filled in so far, which may be in an earlier poll than its last; `None` for a null
+        /// pointer.
+        from: Option<SocketAddress>,
     },
     RecvPattern {
         size: usize,
@@ -229,17 +231,11 @@ impl Lane {
                     (Answer::Bytes { code, data }, Effect::Nothing)
                 })
             }
-            Task::RecvFrom { size, null_address } => {
-                let mut from = SocketAddress::default();
-                let wanted = if *null_address { None } else { Some(&mut from) };
-                let polled = iut.poll_recvfrom(id, call, scratch.blank(*size), wanted);
+            Task::RecvFrom { size, from } => {
+                let polled = iut.poll_recvfrom(id, call, scratch.blank(*size), from.as_mut());
                 done(polled, |result| {
                     let (code, data) = received(result, *size, scratch);
-                    let from = if *null_address {
-                        None
-                    } else {
-                        Some(from.into())
-                    };
+                    let from = from.map(Into::into);
                     (Answer::Datagram { code, from, data }, Effect::Nothing)
                 })
             }

@@ -86,14 +86,7 @@ impl Wire {
             return Err(refusal);
         }
         let plan = WirePlan::STANDARD;
-        let [first, second] = plan.host_ipv6;
-        let (namespace, far) = Namespace::make(Addresses {
-            mac: plan.host_mac.0,
-            ipv4: plan.host_ipv4.to_vec(),
-            ipv4_prefix: plan.ipv4_prefix,
-            ipv6: vec![plan.host_link_local, first, second],
-            gateway: None,
-        })?;
+        let (namespace, far) = host_namespace(plan)?;
         let namespace = Arc::new(namespace);
         let cable = Relay::start(far, capture, plan)
             .map_err(|error| Refusal::new("starting the cable", error))?;
@@ -110,6 +103,17 @@ impl Wire {
             board: Mutex::new(None),
             namespace,
         })
+    }
+
+    /// Whether one can be made here, and whether it speaks IPv6: makes the costly part of one and drops it.
+    ///
+    /// # Errors
+    /// The system refuses, or the environment forbids it.
+    pub fn probe() -> Result<bool, Refusal> {
+        if let Some(refusal) = Refusal::by_environment() {
+            return Err(refusal);
+        }
+        host_namespace(WirePlan::STANDARD).map(|(namespace, _)| namespace.has_ipv6())
     }
 
     /// Plugs in a board that takes frames itself, instead of whatever was there; its end of the cable.
@@ -162,6 +166,18 @@ impl Wire {
         self.cable.on_set_link(None);
         *self.board.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+}
+
+/// The namespace of the host's end, and the packet socket of the other end.
+fn host_namespace(plan: WirePlan) -> Result<(Namespace, OwnedFd), Refusal> {
+    let [first, second] = plan.host_ipv6;
+    Namespace::make(Addresses {
+        mac: plan.host_mac.0,
+        ipv4: plan.host_ipv4.to_vec(),
+        ipv4_prefix: plan.ipv4_prefix,
+        ipv6: vec![plan.host_link_local, first, second],
+        gateway: None,
+    })
 }
 
 /// Tells the board by datagrams of one byte.

@@ -115,6 +115,13 @@ impl Work for StackWork {
     }
 
     fn work(&self) -> Option<u64> {
-        self.stack.poll(now_us())
+        let next = self.stack.poll(now_us());
+        match self.stack.with_device(Card::take_plug) {
+            Some(plugged) => {
+                self.stack.set_link(plugged);
+                Some(now_us())
+            }
+            None => next,
+        }
     }
 }
