@@ -339,7 +339,7 @@ fn joining_a_group_is_reported_as_such() {
     let frames = bench.settle_a();
     let report = frames
         .iter()
-        .find(|frame| frame[20] == 0 && frame[62] == 143)
+        .find(|frame| frame[12..14] == [0x86, 0xdd] && frame[20] == 0 && frame[62] == 143)
         .expect("a report about the solicited-node group");
     let (group, _) = solicited_node();
     assert_eq!(report[70], 4);
