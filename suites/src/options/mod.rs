@@ -5,3 +5,4 @@ mod keepalive;
 mod matrix;
 mod multicast;
 mod stack;
+mod tos;

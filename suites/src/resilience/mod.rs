@@ -1,3 +1,4 @@
 //! What a stack must come through: awkward sizes, a bad cable, an attack.
 
+mod impaired;
 mod sizes;
