@@ -179,7 +179,9 @@ impl Impairment {
     }
 }
 
-/// What frames are counted by for [`Impairment`]: direction, protocol and the two ports, whichever addresses.
+/// What frames are counted by for [`Impairment`]: direction, protocol and the two ports, whichever addresses. Ports
+/// from 1024 are chosen at random by both stacks: conversations that differ in those alone count as the first,
+/// the second and so on of a case, so that a run with the same seed is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flow {
     /// Direction.

@@ -42,6 +42,30 @@ fn replies_come_in_the_order_in_which_calls_end() {
 }
 
 #[test]
+fn a_sender_that_was_told_at_the_first_poll_is_told_in_the_answer() {
+    let (mut bench, script) = with_script();
+    bench.open(1, 1);
+    bench.send(Op::RecvFrom {
+        handle: 1,
+        size: 4,
+        null_address: false,
+    });
+    assert_eq!(bench.run(), []);
+    script.answer(0, Ok(1));
+    let answers: Vec<_> = bench.run().into_iter().filter_map(reply).collect();
+    let [
+        Reply {
+            answer: Answer::Datagram { from, .. },
+            ..
+        },
+    ] = answers[..]
+    else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(from, Some(Script::PEER.into()));
+}
+
+#[test]
 fn a_request_is_done_before_the_next_one_is_looked_at() {
     let (mut bench, script) = with_script();
     script.answer(0, Ok(3));

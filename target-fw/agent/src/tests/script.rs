@@ -36,6 +36,9 @@ pub(super) struct Script {
 }
 
 impl Script {
+    /// Who receives tell as the sender.
+    pub(super) const PEER: SocketAddress = SocketAddress::any(7);
+
     pub(super) fn new() -> Self {
         let net: &'static Net = Box::leak(Box::default());
         Self {
@@ -161,8 +164,14 @@ impl Iut for Script {
         id: SocketId,
         call: &mut Call,
         _: &mut [u8],
-        _: Option<&mut SocketAddress>,
+        from: Option<&mut SocketAddress>,
     ) -> Poll<Result<usize>> {
+        // Once per call, as TCP sockets do.
+        if let Some(from) = from
+            && !call.waiting
+        {
+            *from = Self::PEER;
+        }
         self.next(id, call)
     }
 

@@ -29,7 +29,8 @@ impl Config {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            syn_timeout_ms: 3_000,
+            // SYNs go out after 0, 1 and 3 seconds: the last of them can still be answered.
+            syn_timeout_ms: 4_000,
             user_timeout_ms: 100_000,
             linger_ms: 10_000,
             time_wait_ms: 2_000,

@@ -17,6 +17,8 @@ use super::flow::flow_of;
 
 /// Flows counted one by one; a case with more of them (a port scan) has the others counted together.
 const MOST_FLOWS: usize = 1 << 16;
+/// The first port number that stacks choose by themselves.
+const FIRST_CHOSEN: u16 = 1024;
 /// A frame that would wait longer than this for the limited rate is dropped.
 const LONGEST_QUEUE: Duration = Duration::from_millis(500);
 
@@ -26,8 +28,50 @@ const HEADER: usize = 14;
 /// Impairment at work.
 pub(super) struct Impairer {
     what: Impairment,
+    names: Names,
     counts: HashMap<Flow, u64>,
     lanes: [Lane; 2],
+}
+
+/// Names for flows that are the same in every run, although stacks choose their ports at random.
+///
+/// Both directions together are a conversation. Of its ports those below 1024 are its name; conversations that
+/// differ in the others only are numbered in the order of their first frames.
+#[derive(Default)]
+struct Names {
+    numbers: HashMap<(u32, [u16; 2]), u16>,
+    alike: HashMap<(u32, [u16; 2]), u16>,
+}
+
+impl Names {
+    fn of(&mut self, flow: Flow) -> Flow {
+        let board_first = |[source, destination]: [u16; 2]| match flow.towards {
+            End::Host => [source, destination],
+            End::Board => [destination, source],
+        };
+        let own = (flow.protocol, board_first(flow.ports));
+        let known = own.1.map(|port| if port < FIRST_CHOSEN { port } else { 0 });
+        if known == own.1 {
+            return flow;
+        }
+        let number = match self.numbers.get(&own) {
+            Some(number) => *number,
+            None if self.numbers.len() >= MOST_FLOWS => 0,
+            None => {
+                let alike = self.alike.entry((flow.protocol, known)).or_default();
+                *alike = alike.wrapping_add(1);
+                self.numbers.insert(own, *alike);
+                *alike
+            }
+        };
+        let number = number.saturating_add(FIRST_CHOSEN);
+        let [source, destination] = own.1;
+        let name = |port: u16, known: u16| if port < FIRST_CHOSEN { known } else { number };
+        Flow {
+            ports: [name(source, known[0]), name(destination, known[1])],
+            ..flow
+        }
+    }
 }
 
 /// What each direction remembers.
@@ -50,6 +94,7 @@ impl Impairer {
     pub(super) fn new(what: Impairment) -> Self {
         Self {
             what,
+            names: Names::default(),
             counts: HashMap::new(),
             lanes: [Lane::default(); 2],
         }
@@ -64,7 +109,7 @@ impl Impairer {
         if self.what.towards.is_some_and(|end| end != towards) {
             return untouched;
         }
-        let mut flow = flow_of(towards, frame);
+        let mut flow = self.names.of(flow_of(towards, frame));
         if self.counts.len() >= MOST_FLOWS && !self.counts.contains_key(&flow) {
             flow.ports = [0, 0];
         }

@@ -465,6 +465,7 @@ proptest! {
     ) {
         use std::time::Instant;
         let what = Impairment { loss, corrupt, duplicate, reorder, ..Impairment::none(seed) };
+        // A flow with a name of its own; those with chosen ports are named by their order.
         let own = udp((7, 9), 40);
         let now = Instant::now();
         let mut alone = super::impair::Impairer::new(what);
@@ -511,6 +512,40 @@ proptest! {
                 prop_assert!(due >= last);
                 last = due;
             }
+        }
+    }
+}
+
+/// Two conversations of a case, with the ports that this run's stacks chose.
+fn fates_of_conversations(chosen: [u16; 3]) -> Vec<String> {
+    let what = Impairment {
+        loss: 0.3,
+        duplicate: 0.3,
+        ..Impairment::none(11)
+    };
+    let [first, second, service] = chosen;
+    let mut impairer = super::impair::Impairer::new(what);
+    let mut fates = Vec::new();
+    for _ in 0..20 {
+        for own in [first, second] {
+            for (towards, ports) in [(End::Host, (own, service)), (End::Board, (service, own))] {
+                let it = impairer.next(towards, &udp(ports, 40), std::time::Instant::now());
+                fates.push(word(&it.fate));
+            }
+        }
+    }
+    fates
+}
+
+#[test]
+fn ports_that_stacks_choose_do_not_decide() {
+    for service in [7, 40_000] {
+        let once = fates_of_conversations([50_000, 50_001, service]);
+        let other = if service == 7 { 7 } else { 35_123 };
+        assert_eq!(once, fates_of_conversations([60_123, 49_152, other]));
+        let of = |number: usize| -> Vec<_> { once.iter().skip(number).step_by(4).collect() };
+        for number in 1..4 {
+            assert_ne!(of(0), of(number), "each direction of each has its own");
         }
     }
 }
