@@ -4,7 +4,7 @@
 //! Must not: decide what an interface has to answer.
 
 use nsapi::interface::{CONNECTION_STATUS_CHANGE, HOSTNAME, NetworkInterface, Status};
-use nsapi::{Error, Iut};
+use nsapi::{Call, Error, Iut};
 use nsapi_protocol::Answer;
 use nsapi_protocol::message::{InterfaceEvent, Op, Property, RECORDED_EVENTS, Scope};
 
@@ -70,31 +70,31 @@ impl Reset {
     fn begin<I: Iut + ?Sized>(iut: &I, until_us: u64) -> Self {
         // The default; a port that has no such mode stays in the one it has.
         let _ = iut.interface_set_blocking(true);
-        let down = iut.interface().disconnect().is_err();
         Self {
             until_us,
-            down,
+            down: false,
             started: false,
         }
     }
 
-    pub(crate) fn poll<'s, I: Iut + ?Sized>(&mut self, iut: &I) -> Progress<'s> {
-        let interface = iut.interface();
-        self.down |= matches!(interface.status(), Ok(Status::Disconnected) | Err(_));
-        if self.down && !self.started {
+    pub(crate) fn poll<'s, I: Iut + ?Sized>(&mut self, iut: &I, call: &mut Call) -> Progress<'s> {
+        // Whatever the answer: an interface that refuses to go down is as far down as it goes.
+        self.down = self.down || iut.poll_interface_disconnect(call).is_ready();
+        if !self.down {
+            if iut.now_us() < self.until_us {
+                return Progress::Waiting;
+            }
+            return Progress::Done(peer(Err(Error::TIMEOUT)), Effect::Nothing);
+        }
+        if !self.started {
             self.started = true;
+            let interface = iut.interface();
             interface.restore_defaults();
             if let Some(error) = hopeless(interface, bring_up(interface)) {
                 return Progress::Done(peer(Err(error)), Effect::Nothing);
             }
         }
-        if self.started {
-            interface_up(iut, self.until_us)
-        } else if iut.now_us() < self.until_us {
-            Progress::Waiting
-        } else {
-            Progress::Done(peer(Err(Error::TIMEOUT)), Effect::Nothing)
-        }
+        interface_up(iut, self.until_us)
     }
 }
 
@@ -173,7 +173,7 @@ impl<I: Iut + ?Sized> Work<'_, I> {
         if core::mem::take(&mut self.listeners.changed) {
             let mut reset = Reset::begin(self.iut, 0);
             // An interface that is still going down comes up with the settings it has.
-            let _ = reset.poll(self.iut);
+            let _ = reset.poll(self.iut, &mut Call::new());
         }
         if interface.status() != Ok(Status::GlobalUp) {
             let _ = bring_up(interface);

@@ -276,7 +276,7 @@ impl Lane {
             Task::InterfaceUp { until_us } => interface_up(iut, *until_us),
             Task::InterfaceConnect => plain(iut.poll_interface_connect(call).map(code)),
             Task::InterfaceDisconnect => plain(iut.poll_interface_disconnect(call).map(code)),
-            Task::InterfaceReset(reset) => reset.poll(iut),
+            Task::InterfaceReset(reset) => reset.poll(iut, call),
             Task::AwaitStatus { statuses, until_us } => await_status(iut, *statuses, *until_us),
             Task::LegacyConnect { host, port } => {
                 let Some(legacy) = iut.legacy() else {

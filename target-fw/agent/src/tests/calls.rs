@@ -316,6 +316,8 @@ fn the_interface_is_up_at_once_or_in_time() {
     assert_eq!(bench.ask(Op::InterfaceUp { timeout_ms: 0 }), up);
     assert_eq!(bench.ask(Op::InterfaceAddress), up);
     assert_eq!(bench.ask(Op::InterfaceStatus), Answer::Code(1));
+    // This one says that it went down, and is up all the same.
+    assert_eq!(bench.ask(Op::InterfaceReset { timeout_ms: 0 }), up);
 }
 
 #[test]
