@@ -24,6 +24,7 @@ const CLIENT_PORT: u16 = 68;
 /// Options (RFC 2132).
 mod option {
     pub(super) const PAD: u8 = 0;
+    pub(super) const ROUTERS: u8 = 3;
     pub(super) const MESSAGE_TYPE: u8 = 53;
     pub(super) const SERVER: u8 = 54;
     pub(super) const END: u8 = 255;
@@ -44,20 +45,66 @@ fn is_between(frame: &[u8], packet: &Packet, from: u16, to: u16) -> bool {
 
 /// An option of a message.
 fn find<'a>(frame: &'a [u8], packet: &Packet, wanted: u8) -> Option<&'a [u8]> {
-    let mut rest = frame.get(packet.payload + UDP_HEADER + OPTIONS..packet.end)?;
+    frame.get(place(frame, packet, wanted)?)
+}
+
+/// Where the value of an option lies.
+fn place(frame: &[u8], packet: &Packet, wanted: u8) -> Option<core::ops::Range<usize>> {
+    let mut at = packet.payload + UDP_HEADER + OPTIONS;
     loop {
-        rest = match rest {
-            [option::PAD, rest @ ..] => rest,
+        match *frame.get(at..packet.end)? {
+            [option::PAD, ..] => at += 1,
             [option::END, ..] | [] | [_] => return None,
-            [kind, length, rest @ ..] => {
-                let (value, rest) = rest.split_at_checked(usize::from(*length))?;
-                if *kind == wanted {
+            [kind, length, ..] => {
+                let value = at + 2..at + 2 + usize::from(length);
+                if value.end > packet.end {
+                    return None;
+                }
+                if kind == wanted {
                     return Some(value);
                 }
-                rest
+                at = value.end;
             }
-        };
+        }
     }
+}
+
+/// Overwrites an even number of bytes at an even offset, and corrects the checksum, if there is one.
+fn rewrite(frame: &mut [u8], packet: &Packet, at: usize, value: &[u8]) {
+    let checksum = packet.payload + 6;
+    if u16_at(frame, checksum) == 0 {
+        put(frame, at, value);
+        return;
+    }
+    put_summed(frame, checksum, at, value);
+    // Zero would mean that there is none (RFC 768).
+    if u16_at(frame, checksum) == 0 {
+        put(frame, checksum, &[0xff, 0xff]);
+    }
+}
+
+/// RFC 2132 §3.5: of several routers the first is preferred; smoltcp takes none then.
+fn keep_first_router(frame: &mut [u8], packet: &Packet) {
+    let Some(routers) = place(frame, packet, option::ROUTERS) else {
+        return;
+    };
+    if routers.len() <= 4 || routers.len() % 4 != 0 {
+        return;
+    }
+    // The length before the addresses is changed too, and checksums are about whole words.
+    let (from, to) = ((routers.start - 1) & !1, (routers.end + 1) & !1);
+    let mut changed = [0; 260];
+    let (Some(old), Some(changed)) = (frame.get(from..to), changed.get_mut(..to - from)) else {
+        return;
+    };
+    changed.copy_from_slice(old);
+    if let Some(length) = changed.get_mut(routers.start - 1 - from) {
+        *length = 4;
+    }
+    if let Some(others) = changed.get_mut(routers.start + 4 - from..routers.end - from) {
+        others.fill(option::PAD);
+    }
+    rewrite(frame, packet, from, changed);
 }
 
 fn server_in(frame: &[u8], packet: &Packet) -> Option<Ipv4Addr> {
@@ -111,18 +158,11 @@ impl Server {
         {
             return Verdict::Drop;
         }
+        keep_first_router(frame, packet);
         // RFC 2131 §4.4.5: renewals go to the server, not to the relay that smoltcp takes for it.
         let source: [u8; 4] = bytes(frame, ETHERNET + 12);
         if source != server.octets() && super::ipv4::is_unicast(server) {
-            let checksum = packet.payload + 6;
-            if u16_at(frame, checksum) != 0 {
-                put_summed(frame, checksum, ETHERNET + 12, &server.octets());
-                // Zero would mean that there is none (RFC 768).
-                if u16_at(frame, checksum) == 0 {
-                    put(frame, checksum, &[0xff, 0xff]);
-                }
-            }
-            put(frame, ETHERNET + 12, &server.octets());
+            rewrite(frame, packet, ETHERNET + 12, &server.octets());
             Packet::seal_v4(frame);
         }
         Verdict::Pass

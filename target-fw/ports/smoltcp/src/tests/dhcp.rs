@@ -7,9 +7,9 @@ use nsapi::interface::{NetworkInterface as _, Status};
 use nsapi::{Error, IpAddress, NetworkStack as _};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    ArpOperation, ArpPacket, ArpRepr, DhcpMessageType, DhcpPacket, DhcpRepr, EthernetAddress,
-    EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, Ipv4Address, Ipv4Packet, Ipv4Repr,
-    UdpPacket, UdpRepr,
+    ArpOperation, ArpPacket, ArpRepr, DhcpMessageType, DhcpOption, DhcpPacket, DhcpRepr,
+    EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, Ipv4Address,
+    Ipv4Packet, Ipv4Repr, UdpPacket, UdpRepr,
 };
 
 use super::alloc;
@@ -53,6 +53,16 @@ fn parse(frame: &Frame) -> Option<Said> {
 }
 
 fn answer(said: &Said, kind: DhcpMessageType, lease_s: u32) -> Frame {
+    answer_with(said, kind, lease_s, Some(SERVER), &[])
+}
+
+fn answer_with(
+    said: &Said,
+    kind: DhcpMessageType,
+    lease_s: u32,
+    router: Option<Ipv4Address>,
+    additional_options: &[DhcpOption<'_>],
+) -> Frame {
     let dhcp = DhcpRepr {
         message_type: kind,
         transaction_id: said.id,
@@ -61,7 +71,7 @@ fn answer(said: &Said, kind: DhcpMessageType, lease_s: u32) -> Frame {
         client_ip: Ipv4Address::UNSPECIFIED,
         your_ip: OFFERED,
         server_ip: SERVER,
-        router: Some(SERVER),
+        router,
         subnet_mask: Some(Ipv4Address::new(255, 255, 255, 0)),
         relay_agent_ip: Ipv4Address::UNSPECIFIED,
         broadcast: true,
@@ -74,7 +84,7 @@ fn answer(said: &Said, kind: DhcpMessageType, lease_s: u32) -> Frame {
         lease_duration: Some(lease_s),
         renew_duration: None,
         rebind_duration: None,
-        additional_options: &[],
+        additional_options,
     };
     let udp = UdpRepr {
         src_port: 67,
@@ -390,4 +400,29 @@ fn the_hardware_address_can_be_changed_while_down() {
     assert_eq!(stack.get_interface_name(), Some("en0"));
     stack.restore_defaults();
     assert_eq!(stack.get_mac_address(), Some([2, 0, 0, 0, 0, 1]));
+}
+
+#[test]
+fn of_several_routers_the_first_is_the_gateway() {
+    // Behind an option of either parity, as checksums are about words.
+    for before in [&[1_u8, 2, 3][..], &[1, 2, 3, 4]] {
+        let bench = Bench::down(Config::default());
+        let routers = [192, 168, 5, 77, 192, 168, 5, 78, 192, 168, 5, 79];
+        let option = |kind, data| DhcpOption { kind, data };
+        let options = [option(43, before), option(3, &routers)];
+        bench.a.stack.connect().unwrap();
+        serve(&bench, 100, |said| {
+            Some(answer_with(
+                said,
+                reply_kind(said.kind),
+                3600,
+                None,
+                &options,
+            ))
+        });
+        assert_eq!(
+            bench.a.stack.get_gateway().unwrap().ip,
+            IpAddress::V4([192, 168, 5, 77])
+        );
+    }
 }
