@@ -40,6 +40,8 @@ mod arp;
 mod cable;
 mod config;
 mod core;
+mod discovery;
+mod driver;
 mod events;
 mod groups;
 mod guard;

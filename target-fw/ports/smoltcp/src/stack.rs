@@ -2,23 +2,21 @@
 
 use core::cell::RefCell;
 
-use nsapi::interface::{CONNECTION_STATUS_CHANGE, NetworkInterface, Status};
+use nsapi::interface::{CONNECTION_STATUS_CHANGE, Status};
 use nsapi::{
-    Callback, Capabilities, Capability, Error, Limits, NetworkStack, Protocol, Result,
-    SocketAddress, StackHandle, Statement, option,
+    Callback, Capabilities, Capability, Limits, NetworkStack, Protocol, Result, SocketAddress,
+    StackHandle, Statement, option,
 };
 use smoltcp::iface::{PollIngressSingleResult, PollResult};
 use smoltcp::phy::Device;
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, IpCidr};
+use smoltcp::wire::EthernetAddress;
 
-use crate::address::bare;
 use crate::core::Core;
 use crate::events::Event;
 use crate::groups::Queries;
 use crate::guard::{Fetched, Guard};
-use crate::hostname::HostName;
-use crate::interface::{Attempt, NAME, Net};
+use crate::interface::Net;
 use crate::pipes::earliest;
 use crate::seeds::Seeds;
 use crate::slots::{Body, Phase};
@@ -35,8 +33,8 @@ const EGRESS_BUDGET: usize = 16;
 /// For one context only, the main loop; it cannot be shared with interrupts. Operations only change state:
 /// call [`Self::poll`] after them, when a frame has arrived, and when the time it returned has come.
 pub struct SmoltcpStack<D> {
-    core: RefCell<Core>,
-    device: RefCell<D>,
+    pub(crate) core: RefCell<Core>,
+    pub(crate) device: RefCell<D>,
 }
 
 impl<D: Device> SmoltcpStack<D> {
@@ -187,7 +185,7 @@ impl<D: Device> SmoltcpStack<D> {
     }
 
     /// Calls the callbacks that are due; whether there was any.
-    fn dispatch(&self) -> bool {
+    pub(crate) fn dispatch(&self) -> bool {
         // Bounded, lest callbacks that make events keep us here.
         for called in 0..64 {
             let next = self.core.borrow_mut().next_event();
@@ -353,148 +351,5 @@ impl<D> NetworkStack for SmoltcpStack<D> {
             core.slots[index].pending = false;
             Ok(())
         });
-    }
-}
-
-impl<D: Device> NetworkInterface for SmoltcpStack<D> {
-    fn connect(&self) -> Result<()> {
-        let started = self
-            .core
-            .borrow_mut()
-            .bring_up(&mut *self.device.borrow_mut());
-        self.dispatch();
-        started
-    }
-
-    fn connect_result(&self) -> Option<Result<()>> {
-        let net = &self.core.borrow().net;
-        match (net.status(), net.attempt) {
-            (Status::GlobalUp, _) => Some(Ok(())),
-            (Status::Disconnected, _) => Some(Err(Error::NO_CONNECTION)),
-            (_, Attempt::Failed(error)) => Some(Err(error)),
-            (_, Attempt::Over | Attempt::Until(_)) => None,
-        }
-    }
-
-    fn disconnect(&self) -> Result<()> {
-        let ended = self
-            .core
-            .borrow_mut()
-            .bring_down(&mut *self.device.borrow_mut());
-        self.dispatch();
-        ended
-    }
-
-    fn restore_defaults(&self) {
-        let core = &mut *self.core.borrow_mut();
-        if core.net.status() == Status::Disconnected {
-            core.net.fixed = None;
-            core.net.dhcp = true;
-            core.net.hostname = HostName::new(core.config.hostname).unwrap_or_default();
-            core.mac = core.first_mac;
-        }
-    }
-
-    fn status(&self) -> Result<Status> {
-        Ok(self.core.borrow().net.status())
-    }
-
-    fn add_event_listener(&self, listener: Callback) -> Result<()> {
-        self.core.borrow_mut().net.add_listener(listener)
-    }
-
-    fn remove_event_listener(&self, listener: Callback) {
-        self.core.borrow_mut().net.remove_listener(listener);
-    }
-
-    fn get_ip_address(&self) -> Result<SocketAddress> {
-        let current = self.core.borrow().net.address();
-        current
-            .map(|own| bare(own.cidr.address()))
-            .ok_or(Error::NO_CONNECTION)
-    }
-
-    fn get_ipv6_link_local_address(&self) -> Result<SocketAddress> {
-        let own = self.core.borrow().net.routers.link_local();
-        own.map(|own| bare(own.address()))
-            .ok_or(Error::NO_CONNECTION)
-    }
-
-    fn get_ipv6_address(&self) -> Result<SocketAddress> {
-        let core = self.core.borrow();
-        let own = core.iface.ip_addrs().iter().find_map(|cidr| match cidr {
-            IpCidr::Ipv6(own) if !own.address().is_unicast_link_local() => Some(own.address()),
-            _ => None,
-        });
-        own.map(bare).ok_or(Error::NO_ADDRESS)
-    }
-
-    fn get_netmask(&self) -> Result<SocketAddress> {
-        let current = self.core.borrow().net.address();
-        current
-            .map(|own| bare(own.cidr.netmask()))
-            .ok_or(Error::NO_CONNECTION)
-    }
-
-    fn get_gateway(&self) -> Result<SocketAddress> {
-        let current = self
-            .core
-            .borrow()
-            .net
-            .address()
-            .ok_or(Error::NO_CONNECTION)?;
-        current.gateway.map(bare).ok_or(Error::NO_ADDRESS)
-    }
-
-    fn get_mac_address(&self) -> Option<[u8; 6]> {
-        Some(self.core.borrow().mac.0)
-    }
-
-    fn set_mac_address(&self, mac: [u8; 6]) -> Result<()> {
-        let core = &mut *self.core.borrow_mut();
-        let mac = EthernetAddress(mac);
-        if !mac.is_unicast() || mac.0 == [0; 6] {
-            return Err(Error::PARAMETER);
-        }
-        if core.net.status() != Status::Disconnected {
-            return Err(Error::BUSY);
-        }
-        core.mac = mac;
-        Ok(())
-    }
-
-    fn get_hostname(&self, text: &mut [u8]) -> Option<usize> {
-        let core = self.core.borrow();
-        let name = core.net.hostname.as_bytes();
-        text.get_mut(..name.len())?.copy_from_slice(name);
-        (!name.is_empty()).then_some(name.len())
-    }
-
-    fn set_hostname(&self, name: &str) -> Result<()> {
-        let net = &mut self.core.borrow_mut().net;
-        let name = HostName::new(name).ok_or(Error::PARAMETER)?;
-        if net.status() != Status::Disconnected {
-            return Err(Error::BUSY);
-        }
-        net.hostname = name;
-        Ok(())
-    }
-
-    fn get_interface_name(&self) -> Option<&str> {
-        self.core.borrow().net.named.then_some(NAME)
-    }
-
-    fn set_network(
-        &self,
-        ip: &SocketAddress,
-        netmask: &SocketAddress,
-        gateway: &SocketAddress,
-    ) -> Result<()> {
-        self.core.borrow_mut().net.set_fixed(ip, netmask, gateway)
-    }
-
-    fn set_dhcp(&self, dhcp: bool) -> Result<()> {
-        self.core.borrow_mut().net.dhcp = dhcp;
-        Ok(())
     }
 }

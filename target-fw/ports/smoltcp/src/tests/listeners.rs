@@ -277,7 +277,7 @@ fn a_client_that_never_finishes_its_handshake_gives_its_place_back() {
     );
     bench.run();
     bench.a.close(client);
-    bench.pass_ms(3_100);
+    bench.pass_ms(4_100);
     bench.b.lose_nothing();
     bench.connect_to(80);
     bench.b.accept(listener).unwrap();
