@@ -9,6 +9,7 @@ mod codes;
 mod errors;
 mod exhaust;
 mod foreign;
+mod interface;
 mod legacy;
 mod nonblocking;
 mod options;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The cases of the TCP and UDP part of Mbed OS's netsocket test plan.
-const NAMES: [&str; 44] = [
+/// The cases of the TCP and UDP part of Mbed OS's netsocket test plan, and those of its interface part.
+const NAMES: [&str; 48] = [
     "TCPSOCKET_OPEN_DESTRUCT",
     "TCPSOCKET_OPEN_LIMIT",
     "TCPSOCKET_OPEN_TWICE",
@@ -48,14 +48,23 @@ const NAMES: [&str; 44] = [
     "UDPSOCKET_ECHOTEST_NONBLOCK_CONNECT_SEND_RECV",
     "UDPSOCKET_ECHOTEST_BURST",
     "UDPSOCKET_ECHOTEST_BURST_NONBLOCK",
+    "NETWORKINTERFACE_STATUS",
+    "NETWORKINTERFACE_STATUS_NONBLOCK",
+    "NETWORKINTERFACE_STATUS_GET",
+    "NETWORKINTERFACE_CONN_DISC_REPEAT",
 ];
+
+fn is_name(id: &str) -> bool {
+    id.contains("SOCKET_") || id.starts_with("NETWORKINTERFACE_")
+}
 
 /// Names and ids of the table, in the rows that have both.
 fn table() -> BTreeMap<String, BTreeSet<String>> {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/mbed-cases.md");
     let page = std::fs::read_to_string(page).expect("the page");
     let mut table = BTreeMap::new();
-    for row in page.lines().filter(|line| line.contains("SOCKET_")) {
+    let names_one = |line: &&str| line.strip_prefix("| ").is_some_and(is_name);
+    for row in page.lines().filter(names_one) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let ["", name, ids, _, ""] = cells[..] else {
             panic!("not a row of three cells: {row}");
@@ -80,7 +89,7 @@ fn every_name_is_in_the_table_and_no_other() {
 fn the_table_says_what_the_cases_cite() {
     let mut cited: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for case in hil_suites::cases() {
-        for name in case.cites.iter().filter(|name| name.contains("SOCKET_")) {
+        for name in case.cites.iter().filter(|name| is_name(name)) {
             assert!(
                 NAMES.contains(name),
                 "{} cites {name}, which the plan does not have",

@@ -1,4 +1,7 @@
 //! Suite `packet`: what a stack must put on the wire and survive from it, below the socket API (by RFC). The cable is
 //! the runner's; ghosts play the other end. One file per protocol.
 
+mod dhcp;
+mod dhcp_lease;
+mod dhcp_parse;
 mod driver;
