@@ -15,8 +15,8 @@ use crate::dut::Identity;
 use crate::interface::Interface;
 use crate::rig::{HostAddress, SocketFactory};
 use crate::steps::Steps;
-use crate::wire::Impairment;
-use crate::{Case, Ctx, Dut, Observation, Outcome, Stop, Trouble};
+use crate::wire::{Impairment, passive};
+use crate::{Case, Ctx, Dut, Observation, Outcome, Stop, Trouble, Violation};
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +30,8 @@ const END_OF_SCOPE: Duration = Duration::from_secs(10);
 const INTERFACE_UP: Duration = Duration::from_secs(20);
 /// How long fixtures have to let go.
 const END_OF_FIXTURES: Duration = Duration::from_secs(1);
+/// Broken passive rules that are told one by one.
+const MOST_BROKEN: usize = 20;
 /// Beat of the runner's own jitter probe.
 const BEAT: Duration = Duration::from_millis(5);
 
@@ -134,6 +136,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     {
         rig.dut.give_back_counter(counter);
     }
+    check_frames(&state, &mut outcome);
     let findings = core::mem::take(&mut *state.findings());
     Observation {
         outcome,
@@ -223,6 +226,36 @@ async fn end_wire(state: &State) {
     }
     if let Some(services) = state.lan.services() {
         services.reset();
+    }
+}
+
+/// What the board put on the cable meanwhile must keep to the rules, whatever the case was about. Of a case that came to
+/// nothing else the first broken one is the outcome; all others are narrated.
+fn check_frames(state: &State, outcome: &mut Outcome) {
+    let Some(cable) = state.lan.cable() else {
+        return;
+    };
+    let (frames, _) = cable.frames();
+    let broken = passive::check(&frames, &cable.plan());
+    let untold = broken.len().saturating_sub(MOST_BROKEN);
+    for (index, violation) in broken.into_iter().enumerate() {
+        if index < MOST_BROKEN {
+            state.steps.say(violation.to_string());
+        }
+        if outcome.is_ok() && violation.weight == passive::Weight::Must {
+            *outcome = Err(Violation {
+                key: format!("passive.{}", violation.rule),
+                call: violation.frame,
+                expected: violation.expected,
+                observed: violation.observed,
+                at: format!("{:.6} s on the cable", violation.at.as_secs_f64()),
+                slack: None,
+            }
+            .into());
+        }
+    }
+    if untold > 0 {
+        state.steps.say(format!("… and {untold} more like these"));
     }
 }
 

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use nsapi_protocol::Op;
 
 use super::{CaseRig, run_case};
+use crate::fake::wired;
 use crate::fake::{Does, Loopback, agent, greeted, usual};
+use crate::wire::fake::FakeCable;
+use crate::wire::fake_board::board4;
+use crate::wire::{Craft, End, Node, Services, WirePlan, from_board};
 use crate::{Case, Ctx, Done, Error, Fails, Level, Observation, Outcome, Profile, Stop, Trouble};
 
 async fn passes(cx: &mut Ctx) -> Outcome {
@@ -210,5 +214,55 @@ async fn a_cancelled_run_leaves_no_fixture_behind() {
         tokio::time::timeout(Duration::from_secs(5), gone)
             .await
             .is_ok()
+    );
+}
+
+/// Sees the board send a frame with a wrong checksum, which is not what it is about.
+async fn sees_a_bad_frame(cx: &mut Ctx) -> Outcome {
+    let wire = cx.wire()?;
+    let bad = from_board().udp();
+    wire.expect(bad, Duration::from_secs(5)).await?;
+    wire.drop_all(from_board().tcp());
+    wire.cut().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bad_frame_fails_a_case_that_is_about_something_else() {
+    let cable = FakeCable::new();
+    let services = Services::start(cable.clone());
+    let mut rig = rig().await;
+    rig.lan = Arc::new(wired(&cable, &services));
+    let sender = tokio::spawn({
+        let cable = cable.clone();
+        async move {
+            let host = Node::new(WirePlan::STANDARD.host_mac, WirePlan::STANDARD.host_ipv4[0]);
+            let bad = Craft::udp(board4(), 1, host, 2, *b"x").checksum_off_by(1);
+            loop {
+                cable.send(End::Board, bad.bytes());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    });
+    let seen = run(case!(sees_a_bad_frame, "kit.frames", 10_000), &rig).await;
+    sender.abort();
+    match seen.outcome {
+        Err(Stop::Violation(violation)) => {
+            assert_eq!(violation.key, "passive.checksum");
+            assert!(violation.at.ends_with("s on the cable"), "{}", violation.at);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(
+        seen.steps
+            .iter()
+            .any(|(_, step)| step.starts_with("passive.checksum"))
+    );
+    cable.arrived();
+    cable.send(End::Board, Craft::tcp(board4(), 1, board4(), 2).bytes());
+    assert_eq!(
+        cable.arrived().len(),
+        1,
+        "the rule and the cut ended with the case"
     );
 }

@@ -27,6 +27,7 @@ mod handle;
 mod log;
 mod pace;
 mod packet;
+pub mod passive;
 pub mod pattern;
 mod rule;
 pub mod service;

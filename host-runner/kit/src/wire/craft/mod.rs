@@ -12,6 +12,8 @@ mod neighbour;
 
 pub use icmp::IcmpError;
 pub use neighbour::Advertised;
+#[cfg(test)]
+pub(super) use neighbour::solicited_node;
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
