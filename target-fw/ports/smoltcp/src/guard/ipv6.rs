@@ -6,6 +6,7 @@ use core::net::Ipv6Addr;
 use smoltcp::iface::SocketSet;
 
 use super::arp::Neighbours;
+use super::extensions::Problem;
 use super::frame::{ETHERNET, IPV6, bytes, is_host_mac, put, put_summed, u8_at, u16_at};
 use super::packet::{IPV6_HEADER, Packet, protocol};
 use super::{Own, Verdict, icmp};
@@ -38,21 +39,10 @@ pub(super) fn judge(
     sockets: &SocketSet<'_>,
 ) -> Verdict {
     let (source, destination) = (packet.source, packet.destination);
-    let to_many = destination.is_multicast();
-    let link_to_many = !is_host_mac([u8_at(frame, 0), 0, 0, 0, 0, 0]);
-    // RFC 4291 §2.5.3 and §2.7: these never come over a link, and groups of scope 0 and 1 neither.
-    if is_of_v4(source)
-        || is_of_v4(destination)
-        || source.is_loopback()
-        || source.is_multicast()
-        || own.has(source)
-        || destination.is_loopback()
-        || destination.is_unspecified()
-        || (to_many && destination.octets()[1] & 0x0f < 2)
-        || (!to_many && link_to_many)
-    {
+    if !is_acceptable(frame, source, destination, own) {
         return Verdict::Drop;
     }
+    let to_many = destination.is_multicast();
     match packet.protocol {
         // RFC 9293 MUST-57.
         protocol::TCP if to_many => Verdict::Drop,
@@ -61,10 +51,38 @@ pub(super) fn judge(
         // RFC 4443 §2.4 (e.3): no error about what was sent to many.
         protocol::UDP if to_many && !icmp::is_udp_open(frame, packet, sockets) => Verdict::Drop,
         protocol::ICMPV6 => discovery(frame, packet, own, neighbours),
-        protocol::TCP | protocol::UDP => Verdict::Pass,
-        _ if to_many => Verdict::Drop,
         _ => Verdict::Pass,
     }
+}
+
+/// Whether a packet may have these addresses and be in this frame.
+fn is_acceptable(frame: &[u8], source: Ipv6Addr, destination: Ipv6Addr, own: &Own<'_>) -> bool {
+    let to_many = destination.is_multicast();
+    let link_to_many = !is_host_mac([u8_at(frame, 0), 0, 0, 0, 0, 0]);
+    // RFC 4291 §2.5.3 and §2.7: these never come over a link, and groups of scope 0 and 1 neither.
+    !(is_of_v4(source)
+        || is_of_v4(destination)
+        || source.is_loopback()
+        || source.is_multicast()
+        || own.has(source)
+        || destination.is_loopback()
+        || destination.is_unspecified()
+        || (to_many && destination.octets()[1] & 0x0f < 2)
+        || (!to_many && link_to_many))
+}
+
+/// The address to tell the sender of a packet from what is wrong with it, if he may be told (RFC 4443 §2.2,
+/// §2.4 e).
+pub(super) fn may_be_told(frame: &[u8], problem: Problem, own: &Own<'_>) -> Option<Ipv6Addr> {
+    let source = Ipv6Addr::from(bytes(frame, ETHERNET + 8));
+    let destination = Ipv6Addr::from(bytes(frame, ETHERNET + 24));
+    if source.is_unspecified() || !is_acceptable(frame, source, destination, own) {
+        return None;
+    }
+    if destination.is_multicast() {
+        return own.link_local().filter(|_| problem.is_for_many());
+    }
+    own.has(destination).then_some(destination)
 }
 
 /// Solicitations and advertisements (RFC 4861 §7.1, §7.2).

@@ -9,6 +9,7 @@
 mod arp;
 mod device;
 mod dhcp;
+mod extensions;
 mod flows;
 mod frame;
 mod icmp;
@@ -30,6 +31,7 @@ use smoltcp::wire::IpCidr;
 use self::arp::{ARP_FRAME, Neighbours};
 pub(crate) use self::device::Guarded;
 use self::dhcp::Server;
+use self::extensions::{Problem, Refusal};
 pub(crate) use self::flows::Flow;
 use self::flows::Flows;
 use self::frame::{ARP, IPV4, IPV6, SHORTEST, TAGGED, bytes, u16_at};
@@ -52,6 +54,8 @@ enum Verdict {
     Answer(usize),
     /// Somebody probes for this address of ours.
     Advertise(Ipv6Addr),
+    /// The sender is told, from this address of ours.
+    Tell(Problem, Ipv6Addr),
     /// smoltcp gets it twice: first as it is now, then as it was.
     Twice(Again),
 }
@@ -89,6 +93,12 @@ struct Own<'a> {
 impl Own<'_> {
     fn has(&self, ip: Address) -> bool {
         self.addresses.iter().any(|own| mapped(own.address()) == ip)
+    }
+
+    /// The link-local IPv6 address.
+    fn link_local(&self) -> Option<Ipv6Addr> {
+        let own = self.addresses.iter().map(|own| mapped(own.address()));
+        own.into_iter().find(Ipv6Addr::is_unicast_link_local)
     }
 
     /// The IPv4 addresses with the lengths of their prefixes.
@@ -218,6 +228,10 @@ impl Guard {
                 let length = ipv6::advertise(&mut self.frame[..], target, self.mac);
                 self.answer(device, now, length);
             }
+            Verdict::Tell(problem, from) => {
+                let length = extensions::tell(&mut self.frame[..], problem, from, self.mac);
+                self.answer(device, now, length);
+            }
             Verdict::Pass => self.held = Held::Frame(length),
             Verdict::Twice(again) => {
                 self.held = Held::Frame(length);
@@ -273,7 +287,16 @@ impl Guard {
         let notes = &mut self.notes;
         match u16_at(frame, 12) {
             ARP => return notes.neighbours.judge(frame, own),
-            IPV4 | IPV6 => {}
+            IPV4 => {}
+            IPV6 => match extensions::strip(frame) {
+                Ok(()) => {}
+                Err(Refusal::Silent) => return Verdict::Drop,
+                Err(Refusal::Told(problem)) => {
+                    let from = ipv6::may_be_told(frame, problem, own);
+                    let from = from.filter(|_| self.errors.may_send(own.now_us));
+                    return from.map_or(Verdict::Drop, |from| Verdict::Tell(problem, from));
+                }
+            },
             _ => return Verdict::Drop,
         }
         let Some(mut packet) = Packet::parse(frame) else {

@@ -24,7 +24,7 @@ fn frames() -> impl Strategy<Value = Frame> {
         let payload = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &rest].concat();
         ethernet(ETHERNET_BROADCAST, GHOST_MAC, 0x0806, &payload)
     });
-    let discovery = (prop::sample::select(&[0_u8, 17, 58]), bytes()).prop_map(|(next, rest)| {
+    let discovery = (prop::sample::select(&[0_u8, 17, 43, 44, 58, 60]), bytes()).prop_map(|(next, rest)| {
         let from = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
         let to = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 1];
         let header = [0x60, 0, 0, 0, 0, rest.len() as u8, next, 255];

@@ -352,3 +352,125 @@ fn joining_a_group_is_reported_as_such() {
     ];
     assert_eq!(checksum(&[&pseudo.concat(), message]), [0, 0]);
 }
+
+/// A destination options, hop-by-hop or routing header of eight bytes.
+fn extension(next: u8, contents: [u8; 6]) -> Vec<u8> {
+    [&[next, 0][..], &contents].concat()
+}
+
+const PADDED: [u8; 6] = [1, 4, 0, 0, 0, 0];
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const NO_NEXT: u8 = 59;
+const DESTINATION: u8 = 60;
+
+/// The datagram, with the checksum that it has without the headers before it.
+fn summed_datagram(ip: Ip) -> Vec<u8> {
+    ip.udp(7, b"data")[54..].to_vec()
+}
+
+/// RFC 8200 §4.
+#[test]
+fn extension_headers_are_passed_over() {
+    let bench = bench();
+    let socket = bench.a.bound_udp(7);
+    let ip = Ip::to_board();
+    let udp = summed_datagram(ip);
+    let all = [
+        extension(DESTINATION, PADDED),
+        extension(ROUTING, PADDED),
+        extension(FRAGMENT, [0, 0, 0, 0, 0, 0]),
+        extension(DESTINATION, [0, 0, 0, 0, 0, 0]),
+        extension(UDP, PADDED),
+        udp.clone(),
+    ];
+    for (first, payload) in [
+        (HOP_BY_HOP, [extension(UDP, PADDED), udp.clone()].concat()),
+        (DESTINATION, [extension(UDP, PADDED), udp.clone()].concat()),
+        // Unknown options that may be skipped.
+        (
+            DESTINATION,
+            [extension(UDP, [0x1e, 4, 9, 9, 9, 9]), udp.clone()].concat(),
+        ),
+        (
+            ROUTING,
+            [extension(UDP, [9, 0, 0, 0, 0, 0]), udp.clone()].concat(),
+        ),
+        (
+            FRAGMENT,
+            [extension(UDP, [0, 0, 0, 0, 0, 7]), udp.clone()].concat(),
+        ),
+        (HOP_BY_HOP, all.concat()),
+    ] {
+        assert_eq!(bench.exchange([ip.raw(first, &payload)]).len(), 0);
+        let received = bench.a.recvfrom(socket, 9);
+        assert_eq!(received.unwrap().0, b"data", "{first} {payload:?}");
+    }
+}
+
+/// What is said about a packet: code and pointer, or nothing.
+fn told(bench: &Bench, frame: Frame) -> Option<(u8, u32)> {
+    bench.advance_ms(1_100);
+    let quoted = frame[14..].to_vec();
+    let frames = bench.exchange([frame]);
+    let [answer] = &frames[..] else {
+        assert_eq!(frames.len(), 0);
+        return None;
+    };
+    assert_right(answer);
+    assert_eq!(answer[..6], GHOST_MAC);
+    assert_eq!(answer[38..54], GHOST.octets());
+    assert_eq!(answer[54], 4, "a parameter problem");
+    assert_eq!(answer[62..], quoted[..quoted.len().min(1232)]);
+    let pointer = u32::from_be_bytes(answer[58..62].try_into().unwrap());
+    Some((answer[55], pointer))
+}
+
+/// RFC 8200 §4.2: the upper bits of an option's kind say what to do about it.
+#[test]
+fn unknown_options_are_treated_as_they_ask_for() {
+    let bench = bench();
+    let (one, many) = (Ip::to_board(), Ip::to_many(GHOST));
+    for first in [DESTINATION, HOP_BY_HOP] {
+        for (kind, to_one, to_many) in [
+            (0x5e, None, None),
+            (0x9e, Some((2, 44)), Some((2, 44))),
+            (0xde, Some((2, 44)), None),
+        ] {
+            for (ip, expected) in [(one, to_one), (many, to_many)] {
+                let options = extension(UDP, [1, 0, kind, 2, 0, 0]);
+                let payload = [options, summed_datagram(ip)].concat();
+                let frame = ip.raw(first, &payload);
+                assert_eq!(told(&bench, frame), expected, "{first} {kind:#x}");
+            }
+        }
+    }
+}
+
+/// RFC 8200 §4, RFC 4443 §3.4.
+#[test]
+fn unknown_headers_are_pointed_at() {
+    let bench = bench();
+    let ip = Ip::to_board();
+    let nested = [
+        extension(HOP_BY_HOP, PADDED),
+        extension(UDP, PADDED),
+        summed_datagram(ip),
+    ];
+    let long = [extension(200, PADDED), [7; 1300].to_vec()].concat();
+    for (first, payload, expected) in [
+        (200, b"what?".to_vec(), Some((1, 6))),
+        (DESTINATION, long, Some((1, 40))),
+        (DESTINATION, nested.concat(), Some((1, 40))),
+        (ROUTING, extension(UDP, [0, 1, 0, 0, 0, 0]), Some((0, 42))),
+        (NO_NEXT, b"nothing".to_vec(), None),
+        (FRAGMENT, extension(UDP, [0, 1, 0, 0, 0, 7]), None),
+        // Longer than the packet.
+        (DESTINATION, [UDP, 1, 1, 4, 0, 0, 0, 0].to_vec(), None),
+        (DESTINATION, extension(UDP, [0x9e, 200, 0, 0, 0, 0]), None),
+    ] {
+        assert_eq!(told(&bench, ip.raw(first, &payload)), expected, "{first}");
+    }
+    assert_eq!(bench.exchange([ip.echo()]).len(), 1);
+}
