@@ -4,18 +4,21 @@
 //! bytes each of them moved.
 
 use core::time::Duration;
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use hil_kit::dut::Returned;
 use hil_kit::expect::Moved;
 use hil_kit::rig::BoxFuture;
 use hil_kit::{Case, Ctx, Done, Dut, Level, Need, Outcome, Profile, Stop, Trouble};
-use nsapi::Capability;
+use nsapi::{Capability, Protocol};
 use nsapi_protocol::Op;
 use nsapi_protocol::pattern::Pattern;
 
 /// Round trips measured.
 pub(super) const ROUND_TRIPS: usize = 1000;
+/// Round trips made before those.
+const WARM_UP: usize = 20;
 /// A rate is measured for so long at least.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// And then, after whatever number of rounds, no longer than this.
@@ -91,6 +94,22 @@ pub(super) static GOODPUT_FROM_BOARD: Case = Case {
     )
 };
 
+/// The time of a round trip over the lan that no application takes part in: the board's stack refuses a connection.
+pub(super) static WIRE_ROUND_TRIP: Case = Case {
+    needs: &[Need::Capability(Capability::Tcp), Need::HonestTcp],
+    ..case(
+        "wire_round_trip",
+        "The board's stack refuses connections to a port that nobody listens on.",
+        |cx| Box::pin(wire_round_trip(cx)),
+    )
+};
+
+/// What is measured over the cable only to be compared.
+pub(super) static WIRE: [&Case; 1] = [&WIRE_ROUND_TRIP];
+
+/// Those that are measured without the runner in between.
+pub(super) static JOINED: [&Case; 3] = [&WIRE_ROUND_TRIP, &GOODPUT_TO_BOARD, &GOODPUT_FROM_BOARD];
+
 /// Those whose overhead is measured, by turns.
 pub(super) static OVERHEAD: [&Case; 2] = [&OPEN_CLOSE, &ECHO_64];
 
@@ -146,6 +165,24 @@ async fn link_round_trip(cx: &mut Ctx) -> Outcome {
     let mut rounds = Vec::with_capacity(ROUND_TRIPS);
     while rounds.len() < ROUND_TRIPS {
         rounds.push(cx.dut().ping(PATIENCE).await?);
+    }
+    note(cx, 0, &rounds);
+    Ok(())
+}
+
+async fn wire_round_trip(cx: &mut Ctx) -> Outcome {
+    let port = cx.free_port(Protocol::Tcp)?;
+    let mut rounds = Vec::with_capacity(ROUND_TRIPS);
+    // The first ones ask for the board's hardware address.
+    for round in 0..ROUND_TRIPS + WARM_UP {
+        let began = Instant::now();
+        let answer = cx.try_client(port).await?;
+        let took = began.elapsed();
+        let refused = matches!(&answer, Err(error) if error.kind() == ErrorKind::ConnectionRefused);
+        cx.require(refused, "refusal", "a refused connection", "something else")?;
+        if round >= WARM_UP {
+            rounds.push(took);
+        }
     }
     note(cx, 0, &rounds);
     Ok(())

@@ -33,6 +33,11 @@ pub struct Figures {
     pub start_to_first_case_ms: Option<f64>,
     /// Payload of a TCP stream whose every byte is checked, in millions of bits per second.
     pub tcp_goodput_mbit: BothWays,
+    /// What the runner's cable adds to a round trip between the host's kernel and the board's stack, in microseconds:
+    /// percentiles with the cable less those without the runner in between.
+    pub wire_added_rtt_us: Option<Percentiles>,
+    /// [`Self::tcp_goodput_mbit`] of the same two stacks joined without the runner in between.
+    pub tcp_goodput_joined_mbit: BothWays,
     /// Code, constants and initial values in the image.
     pub text_bytes: Option<u64>,
     /// Memory given to variables and stack.
@@ -87,22 +92,45 @@ impl Figures {
         Ok(())
     }
 
+    /// What the cable costs: the same cases over it and without it.
+    pub(super) fn take_wire(
+        &mut self,
+        cable: &PhaseDone,
+        joined: &PhaseDone,
+        samples: &mut Samples,
+    ) -> io::Result<()> {
+        let mut round_trips = |done: &PhaseDone, name: &str| {
+            let Some((us, _)) = done.rounds(&cases::WIRE_ROUND_TRIP) else {
+                return Ok(None);
+            };
+            samples.write(name, "us", &us)?;
+            Ok::<_, io::Error>(Percentiles::of(&us))
+        };
+        let with = round_trips(cable, "wire_round_trip")?;
+        let without = round_trips(joined, "joined_round_trip")?;
+        self.wire_added_rtt_us = with.zip(without).map(|(with, without)| Percentiles {
+            p50: rounded(with.p50 - without.p50),
+            p99: rounded(with.p99 - without.p99),
+        });
+        let mut rate = |case: &Case| {
+            let name = format!("joined_{}", case.function);
+            Ok::<_, io::Error>(rate_of(joined, case, &name, samples)?.map(as_mbit))
+        };
+        self.tcp_goodput_joined_mbit = BothWays {
+            to_board: rate(&cases::GOODPUT_TO_BOARD)?,
+            from_board: rate(&cases::GOODPUT_FROM_BOARD)?,
+        };
+        Ok(())
+    }
+
     pub(super) fn take_rates(&mut self, done: &PhaseDone, samples: &mut Samples) -> io::Result<()> {
         if let Some((us, _)) = done.rounds(&cases::LINK_ROUND_TRIP) {
             samples.write("link_round_trip", "us", &us)?;
             self.link_rtt_us = Percentiles::of(&us);
         }
-        // Bytes per microsecond are millions of bytes per second.
-        let mut rate = |case: &Case| {
-            let Some((us, bytes)) = done.rounds(case) else {
-                return Ok(None);
-            };
-            samples.write(case.function, "us", &us)?;
-            let took: f64 = us.iter().sum();
-            Ok::<_, io::Error>((took > 0.0).then(|| bytes * us.len() as f64 / took))
-        };
+        let mut rate = |case: &Case| rate_of(done, case, case.function, samples);
         let kib = |rate: Option<f64>| rate.map(|rate| rounded(rate * 1e6 / 1024.0));
-        let mbit = |rate: Option<f64>| rate.map(|rate| rounded(rate * 8.0));
+        let mbit = |rate: Option<f64>| rate.map(as_mbit);
         self.link_throughput_kib_s = BothWays {
             to_board: kib(rate(&cases::LINK_TO_BOARD)?),
             from_board: kib(rate(&cases::LINK_FROM_BOARD)?),
@@ -118,6 +146,26 @@ impl Figures {
         self.text_bytes = Some(sizes.text);
         self.ram_bytes = Some(sizes.ram);
     }
+}
+
+/// Bytes per microsecond, which are millions of bytes per second, of a case that noted rounds.
+fn rate_of(
+    done: &PhaseDone,
+    case: &Case,
+    name: &str,
+    samples: &mut Samples,
+) -> io::Result<Option<f64>> {
+    let Some((us, bytes)) = done.rounds(case) else {
+        return Ok(None);
+    };
+    samples.write(name, "us", &us)?;
+    let took: f64 = us.iter().sum();
+    Ok((took > 0.0).then(|| bytes * us.len() as f64 / took))
+}
+
+/// Millions of bits per second.
+fn as_mbit(rate: f64) -> f64 {
+    rounded(rate * 8.0)
 }
 
 /// To three decimals: what is beyond them is noise.

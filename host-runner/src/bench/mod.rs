@@ -22,7 +22,7 @@ pub use stats::Percentiles;
 use crate::board::StartOptions;
 use crate::engine::Stop;
 use crate::event::{Exit, Verdict};
-use crate::inventory::{Board, BoardKind};
+use crate::inventory::{Board, BoardKind, Stack};
 use phase::Phase;
 use stats::Samples;
 
@@ -61,6 +61,10 @@ pub async fn measure(board: &Board, options: &Options, stop: &Stop) -> io::Resul
         emulated: matches!(board.kind, BoardKind::Qemu { .. }),
         ..Figures::default()
     };
+    let stack = match board.kind {
+        BoardKind::Native { stack } => Some(stack),
+        BoardKind::Qemu { .. } => None,
+    };
     let mut problems = Vec::new();
     let mut verdicts = Vec::new();
 
@@ -94,6 +98,38 @@ pub async fn measure(board: &Board, options: &Options, stop: &Stop) -> io::Resul
                 Ok(sizes) => figures.take_sizes(sizes),
                 Err(problem) => problems.push(format!("sizes: {problem}")),
             }
+        }
+    }
+    if up && figures.lan.as_deref() == Some("wire") && stack == Some(Stack::Own) {
+        let mut phases = Vec::new();
+        let both: [(_, &'static [_], _); 2] = [
+            ("wire", &cases::WIRE, false),
+            ("joined", &cases::JOINED, true),
+        ];
+        for (name, cases, joined) in both {
+            if stop.wanted() {
+                break;
+            }
+            let phase = Phase {
+                name,
+                cases,
+                repeat: 1,
+            };
+            let start = StartOptions {
+                joined,
+                ..options.start.clone()
+            };
+            let options = Options {
+                start,
+                ..options.clone()
+            };
+            let done = phase.run(board, &options, stop).await?;
+            verdicts.extend(done.verdicts.iter().copied());
+            problems.extend(done.problems.iter().cloned());
+            phases.push(done);
+        }
+        if let [cable, joined] = &phases[..] {
+            figures.take_wire(cable, joined, &mut samples)?;
         }
     }
     samples.finish()?;

@@ -13,11 +13,11 @@ use hil_kit::rig::SocketFactory;
 use super::BoardError;
 use super::qemu::{self, BackEnd, Monitor};
 use crate::inventory::{Board, BoardKind, Stack};
-use crate::lan::wire::{Phy, Refusal, Wire, inherit, is_required};
+use crate::lan::wire::{Joined, Phy, Refusal, Wire, inherit, is_required};
 use crate::lan::{LanKind, Loopback, UserNet};
 
 /// Name of the file that gets every frame of a wire.
-const CAPTURE: &str = "lan.pcapng";
+const CAPTURE: &str = "wire.pcapng";
 
 /// A lan, and what it is besides.
 pub(super) struct Lan {
@@ -25,6 +25,8 @@ pub(super) struct Lan {
     pub(super) sockets: Arc<dyn SocketFactory>,
     /// The cable that the board is to be plugged into.
     pub(super) wire: Option<Arc<Wire>>,
+    /// What the board is to be joined to instead.
+    joined: Option<Arc<Joined>>,
     /// Why it was chosen, if that was left open.
     pub(super) reason: String,
 }
@@ -40,6 +42,7 @@ impl Lan {
         let plain = |sockets: Arc<dyn SocketFactory>| Self {
             sockets,
             wire: None,
+            joined: None,
             reason: String::new(),
         };
         let user = || Arc::new(UserNet::new(Arc::clone(monitor)));
@@ -69,12 +72,28 @@ impl Lan {
         })
     }
 
+    /// The wire of a board without the runner in between.
+    pub(super) async fn joined(board: &Board) -> Result<Self, BoardError> {
+        let joined = blocking(Joined::make).await;
+        let joined = Arc::new(joined.map_err(|refusal| BoardError::NoWire {
+            board: board.name.clone(),
+            refusal,
+        })?);
+        Ok(Self {
+            sockets: Arc::clone(&joined) as _,
+            wire: None,
+            joined: Some(joined),
+            reason: " (without the runner in between, to compare with)".into(),
+        })
+    }
+
     async fn wire(evidence: &Path, reason: &str) -> Result<Self, Refusal> {
         let capture = evidence.join(CAPTURE);
         let wire = Arc::new(blocking(|| Wire::make(Some(capture))).await?);
         Ok(Self {
             sockets: Arc::clone(&wire) as _,
             wire: Some(wire),
+            joined: None,
             reason: reason.to_owned(),
         })
     }
@@ -88,6 +107,12 @@ impl Lan {
         stack: Stack,
         mut agent: Command,
     ) -> Result<Command, BoardError> {
+        if let (Some(joined), Stack::Own) = (&self.joined, stack) {
+            let end = joined.end().map_err(plug(board))?;
+            agent.arg("--net").arg(format!("fd:{}", end.as_raw_fd()));
+            agent.arg("--ipv4").arg(joined.board_address());
+            inherit(&mut agent, end);
+        }
         let Some(wire) = &self.wire else {
             return Ok(agent);
         };

@@ -57,6 +57,9 @@ pub struct StartOptions {
     pub link: Option<LinkKind>,
     /// Instead of the board's lan.
     pub lan: Option<LanKind>,
+    /// Join a board that takes frames to the host's kernel without the runner in between, instead of its lan: for
+    /// benchmarks, and only for a board that is a process with a stack of its own.
+    pub joined: bool,
     /// Where its logs and captures go; made if it is not there.
     pub evidence: PathBuf,
     /// The image from [`prepare`]; without it [`start`] prepares one, which may take as long as a build.
@@ -94,7 +97,11 @@ pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard
     std::fs::create_dir_all(&options.evidence).map_err(at(&options.evidence))?;
     let run_dir = RunDir::create()?;
     let monitor = Arc::default();
-    let lan = Lan::make(board, kind, &options.evidence, &monitor).await?;
+    let lan = if options.joined {
+        Lan::joined(board).await?
+    } else {
+        Lan::make(board, kind, &options.evidence, &monitor).await?
+    };
     let mut running = RunningBoard {
         board: board.clone(),
         image,

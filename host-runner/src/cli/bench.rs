@@ -199,6 +199,18 @@ fn table(figures: &Figures, dir: &Path, paint: Paint) -> String {
         both(figures.tcp_goodput_mbit, "Mbit/s"),
         "a stream with every byte checked",
     );
+    if let Some(added) = figures.wire_added_rtt_us {
+        row(
+            "cable",
+            Some(format!("p50 +{:.0}  p99 +{:.0} µs", added.p50, added.p99)),
+            "added to a round trip between kernel and stack",
+        );
+        row(
+            "  without it",
+            both(figures.tcp_goodput_joined_mbit, "Mbit/s"),
+            "TCP goodput of the same stacks joined directly",
+        );
+    }
     if let (Some(text), Some(ram)) = (figures.text_bytes, figures.ram_bytes) {
         row(
             "image",

@@ -3,6 +3,7 @@
 //! Must not: judge.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -266,6 +267,8 @@ impl Session for LiveSession {
                 .flat_map(RunningBoard::evidence_files)
                 .map(|(_, path)| path),
         );
+        let mut seen = BTreeSet::new();
+        files.retain(|path| seen.insert(path.clone()));
         files
             .into_iter()
             .filter(|path| path.metadata().is_ok_and(|file| file.len() > 0))

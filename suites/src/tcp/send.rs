@@ -29,7 +29,7 @@ async fn after_the_peers_end(cx: &mut Ctx) -> Outcome {
 }
 
 /// A blocking send takes everything, also more than there are buffers for, and all of it arrives.
-#[case(level = Must, cite = ["tcp.send.blocking", "STR-13"], needs = [Tcp, Lanes], profile = Full, tags = ["impairable"])]
+#[case(level = Must, cite = ["tcp.send.blocking", "STR-13"], needs = [Tcp, Lanes], profile = Full)]
 async fn more_than_the_buffer(cx: &mut Ctx) -> Outcome {
     let (tcp, mut peer) = cx.connected_to_stalling().await?;
     let seed = cx.seed();

@@ -16,6 +16,7 @@
 //! Must not: judge.
 
 mod enter;
+mod joined;
 mod namespace;
 mod packet;
 mod refusal;
@@ -35,6 +36,7 @@ use rustix::net::{SendFlags, send};
 use socket2::{Domain, Socket, Type};
 
 pub(crate) use self::enter::inherit;
+pub(crate) use self::joined::Joined;
 use self::namespace::{Addresses, Namespace};
 pub use self::namespace::{keep_if_asked, use_program};
 pub use self::refusal::{Refusal, is_required};
