@@ -202,7 +202,7 @@ fn table(figures: &Figures, dir: &Path, paint: Paint) -> String {
     if let Some(added) = figures.wire_added_rtt_us {
         row(
             "cable",
-            Some(format!("p50 +{:.0}  p99 +{:.0} µs", added.p50, added.p99)),
+            Some(format!("p50 {:+.0}  p99 {:+.0} µs", added.p50, added.p99)),
             "added to a round trip between kernel and stack",
         );
         row(
