@@ -26,6 +26,7 @@
 //! * While the cable is out, connections last and the address is kept but not told; nothing is sent. Back in,
 //!   the address is asked for again, and given up if nobody confirms it in time.
 //! * A failed attempt to go up is told, and goes on all the same until disconnect.
+//! * The type of service is written into packets as they leave; connections have that of their listener.
 //! * Datagrams are never fragmented; more than fits into a frame is `PARAMETER`.
 //!
 //! Must not: allocate, block, panic on what the network or the caller does, or be used from two contexts.
@@ -54,6 +55,7 @@ mod ports;
 mod resources;
 mod routers;
 mod seeds;
+mod service;
 mod slots;
 mod stack;
 mod tap;

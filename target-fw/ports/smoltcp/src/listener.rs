@@ -57,6 +57,8 @@ impl Core {
         // With every socket taken the connection waits in the backlog.
         let (child, handle) = self.open(Protocol::Tcp, body)?;
         self.slots[child].keepalive_s = self.slots[index].keepalive_s;
+        self.slots[child].tos = self.slots[index].tos;
+        self.slots[child].accepted = Some((self.slots[index].local.port, remote));
         self.pipes[pipe].owner = Owner::Socket(child);
         self.resync(pipe);
         self.refill(index);

@@ -1,7 +1,8 @@
-//! Socket options: REUSEADDR, KEEPALIVE, BROADCAST, and multicast membership (contract §9).
+//! Socket options: REUSEADDR, KEEPALIVE, BROADCAST, IPTOS, and multicast membership (contract §9).
 
 use nsapi::option::{
-    ADD_MEMBERSHIP, BROADCAST, DROP_MEMBERSHIP, KEEPALIVE, LEVEL_SOCKET, Membership, REUSEADDR,
+    ADD_MEMBERSHIP, BROADCAST, DROP_MEMBERSHIP, IPTOS, KEEPALIVE, LEVEL_SOCKET, Membership,
+    REUSEADDR,
 };
 use nsapi::{Error, Result};
 
@@ -31,6 +32,13 @@ impl Core {
             } else {
                 self.leave(queues, &membership)
             };
+        }
+        if name == IPTOS {
+            let [tos] = *value else {
+                return Err(Error::UNSUPPORTED);
+            };
+            self.slots[index].tos = tos;
+            return Ok(());
         }
         let value = value
             .try_into()
@@ -74,6 +82,10 @@ impl Core {
         if level != LEVEL_SOCKET || !supported(name, slot.body) {
             return Err(Error::UNSUPPORTED);
         }
+        if name == IPTOS {
+            *out.first_mut().ok_or(Error::PARAMETER)? = slot.tos;
+            return Ok(1);
+        }
         let value = match name {
             REUSEADDR => i32::from(slot.reuse),
             BROADCAST => i32::from(slot.broadcast),
@@ -90,7 +102,7 @@ impl Core {
 /// Whether a kind of socket has an option.
 const fn supported(name: i32, body: Body) -> bool {
     match name {
-        REUSEADDR => true,
+        REUSEADDR | IPTOS => true,
         KEEPALIVE => matches!(body, Body::Tcp { .. }),
         BROADCAST | ADD_MEMBERSHIP | DROP_MEMBERSHIP => matches!(body, Body::Udp { .. }),
         _ => false,

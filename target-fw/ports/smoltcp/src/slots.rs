@@ -1,7 +1,7 @@
 //! Handles: a slot per open socket, with a generation so that an old handle never means a new socket.
 
 use nsapi::{Callback, Error, Protocol, Result, StackHandle};
-use smoltcp::wire::IpAddress as WireAddress;
+use smoltcp::wire::{IpAddress as WireAddress, IpEndpoint};
 
 use crate::core::Core;
 
@@ -54,6 +54,10 @@ pub(crate) struct Slot {
     pub(crate) reuse: bool,
     pub(crate) broadcast: bool,
     pub(crate) keepalive_s: i32,
+    /// Type of service of what it sends.
+    pub(crate) tos: u8,
+    /// Local port and peer of an accepted connection, which holds no port.
+    pub(crate) accepted: Option<(u16, IpEndpoint)>,
 }
 
 /// Bits of a handle that name the slot.
@@ -74,6 +78,8 @@ impl Slot {
         reuse: false,
         broadcast: false,
         keepalive_s: 0,
+        tos: 0,
+        accepted: None,
     };
 
     /// Notes that the owner must be told. Without a callback there is nobody to tell, not even later.

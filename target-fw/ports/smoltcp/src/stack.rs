@@ -129,6 +129,7 @@ impl<D: Device> SmoltcpStack<D> {
                 routers: &mut core.net.routers,
                 queries: &mut core.queries,
                 hostname: &core.net.hostname,
+                slots: core.slots,
                 searches: &mut core.searches,
                 now_us: core.now_us,
             };
@@ -152,6 +153,7 @@ impl<D: Device> SmoltcpStack<D> {
                 routers: &mut core.net.routers,
                 queries: &mut core.queries,
                 hostname: &core.net.hostname,
+                slots: core.slots,
                 searches: &mut core.searches,
                 now_us: core.now_us,
             };
@@ -231,6 +233,7 @@ impl<D> SmoltcpStack<D> {
             option::BROADCAST,
             option::ADD_MEMBERSHIP,
             option::DROP_MEMBERSHIP,
+            option::IPTOS,
         ];
         let capabilities = options.into_iter().fold(claims, Capabilities::with_option);
         Statement {

@@ -8,12 +8,15 @@ use smoltcp::time::Instant;
 use crate::groups::Queries;
 use crate::hostname::{HostName, Message};
 use crate::routers::Routers;
+use crate::service;
+use crate::slots::Slot;
 
 /// Who listens and who finishes.
 pub(crate) struct Ears<'a> {
     pub(crate) routers: &'a mut Routers,
     pub(crate) queries: &'a mut Queries,
     pub(crate) hostname: &'a HostName,
+    pub(crate) slots: &'a [Slot],
     /// How often the DHCP client has looked for a server in a row.
     pub(crate) searches: &'a mut u32,
     pub(crate) now_us: u64,
@@ -46,6 +49,7 @@ impl<'b, D: Device> Device for Tap<'_, 'b, D> {
         let finished = Finished {
             token: reply,
             hostname: self.ears.hostname,
+            slots: self.ears.slots,
             searches: self.ears.searches,
         };
         Some((heard, finished))
@@ -55,6 +59,7 @@ impl<'b, D: Device> Device for Tap<'_, 'b, D> {
         Some(Finished {
             token: self.device.transmit(now)?,
             hostname: self.ears.hostname,
+            slots: self.ears.slots,
             searches: self.ears.searches,
         })
     }
@@ -86,10 +91,22 @@ impl<T: RxToken> RxToken for Heard<'_, T> {
     }
 }
 
+/// Finishes a frame. Not inlined: there is a copy of the caller for every place in smoltcp that sends.
+#[inline(never)]
+fn finish(bytes: &mut [u8], slots: &[Slot], hostname: &HostName, searches: &mut u32) {
+    service::mark(bytes, slots);
+    match hostname.write_into(bytes) {
+        Some(Message::Discover) => *searches = searches.saturating_add(1),
+        Some(Message::Other) => *searches = 0,
+        None => {}
+    }
+}
+
 /// Leave to send a frame that is finished before it goes.
 pub(crate) struct Finished<'a, T> {
     token: T,
     hostname: &'a HostName,
+    slots: &'a [Slot],
     searches: &'a mut u32,
 }
 
@@ -97,11 +114,7 @@ impl<T: TxToken> TxToken for Finished<'_, T> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
         self.token.consume(length, |bytes| {
             let result = f(bytes);
-            match self.hostname.write_into(bytes) {
-                Some(Message::Discover) => *self.searches = self.searches.saturating_add(1),
-                Some(Message::Other) => *self.searches = 0,
-                None => {}
-            }
+            finish(bytes, self.slots, self.hostname, self.searches);
             result
         })
     }

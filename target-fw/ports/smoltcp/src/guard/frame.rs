@@ -2,20 +2,20 @@
 //! the end reads as zero, and is not written.
 
 /// Length of an Ethernet header without tag.
-pub(super) const ETHERNET: usize = 14;
+pub(crate) const ETHERNET: usize = 14;
 /// Shortest Ethernet frame without its check sequence (IEEE 802.3 §3.2.8).
-pub(super) const SHORTEST: usize = 60;
+pub(crate) const SHORTEST: usize = 60;
 /// Longest Ethernet frame without its check sequence, with one tag.
-pub(super) const LONGEST: usize = 1518;
+pub(crate) const LONGEST: usize = 1518;
 
 /// Ethernet types.
-pub(super) const IPV4: u16 = 0x0800;
-pub(super) const ARP: u16 = 0x0806;
-pub(super) const TAGGED: u16 = 0x8100;
-pub(super) const IPV6: u16 = 0x86dd;
+pub(crate) const IPV4: u16 = 0x0800;
+pub(crate) const ARP: u16 = 0x0806;
+pub(crate) const TAGGED: u16 = 0x8100;
+pub(crate) const IPV6: u16 = 0x86dd;
 
 /// The `N` bytes at an offset.
-pub(super) fn bytes<const N: usize>(frame: &[u8], at: usize) -> [u8; N] {
+pub(crate) fn bytes<const N: usize>(frame: &[u8], at: usize) -> [u8; N] {
     frame
         .get(at..)
         .and_then(|rest| rest.first_chunk())
@@ -23,32 +23,32 @@ pub(super) fn bytes<const N: usize>(frame: &[u8], at: usize) -> [u8; N] {
         .unwrap_or([0; N])
 }
 
-pub(super) fn u8_at(frame: &[u8], at: usize) -> u8 {
+pub(crate) fn u8_at(frame: &[u8], at: usize) -> u8 {
     frame.get(at).copied().unwrap_or(0)
 }
 
-pub(super) fn u16_at(frame: &[u8], at: usize) -> u16 {
+pub(crate) fn u16_at(frame: &[u8], at: usize) -> u16 {
     u16::from_be_bytes(bytes(frame, at))
 }
 
-pub(super) fn u32_at(frame: &[u8], at: usize) -> u32 {
+pub(crate) fn u32_at(frame: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes(frame, at))
 }
 
 /// Overwrites the bytes at an offset.
-pub(super) fn put(frame: &mut [u8], at: usize, value: &[u8]) {
+pub(crate) fn put(frame: &mut [u8], at: usize, value: &[u8]) {
     if let Some(field) = frame.get_mut(at..at + value.len()) {
         field.copy_from_slice(value);
     }
 }
 
 /// Whether a hardware address is one host's.
-pub(super) const fn is_host_mac(mac: [u8; 6]) -> bool {
+pub(crate) const fn is_host_mac(mac: [u8; 6]) -> bool {
     mac[0] & 1 == 0
 }
 
 /// Adds 16-bit words to a ones' complement sum (RFC 1071 §2: two at a time are as good).
-pub(super) fn sum(start: u32, data: &[u8]) -> u32 {
+pub(crate) fn sum(start: u32, data: &[u8]) -> u32 {
     let mut total = u64::from(start);
     let (quads, rest) = data.as_chunks::<4>();
     for quad in quads {
@@ -65,7 +65,7 @@ pub(super) fn sum(start: u32, data: &[u8]) -> u32 {
 }
 
 /// The checksum that a sum makes.
-pub(super) const fn fold(mut sum: u32) -> u16 {
+pub(crate) const fn fold(mut sum: u32) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -74,7 +74,7 @@ pub(super) const fn fold(mut sum: u32) -> u16 {
 
 /// Overwrites an even number of bytes at an even offset of what a checksum covers, and corrects the
 /// checksum by the difference, right or wrong as it was (RFC 1624 §3).
-pub(super) fn put_summed(frame: &mut [u8], checksum_at: usize, at: usize, value: &[u8]) {
+pub(crate) fn put_summed(frame: &mut [u8], checksum_at: usize, at: usize, value: &[u8]) {
     let old = frame.get(at..at + value.len()).map_or(0, |old| sum(0, old));
     put(frame, at, value);
     let checksum = u32::from(!u16_at(frame, checksum_at));

@@ -11,7 +11,7 @@ mod device;
 mod dhcp;
 mod extensions;
 mod flows;
-mod frame;
+pub(crate) mod frame;
 mod icmp;
 mod ipv4;
 mod ipv6;

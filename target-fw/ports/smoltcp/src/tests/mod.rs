@@ -16,4 +16,5 @@ mod interface;
 mod ipv6;
 mod listeners;
 mod noise;
+mod service;
 mod table;

@@ -1,6 +1,6 @@
 //! Local ports and options.
 
-use nsapi::option::{BROADCAST, IPTOS, KEEPALIVE, LEVEL_SOCKET, REUSEADDR};
+use nsapi::option::{BROADCAST, KEEPALIVE, LEVEL_SOCKET, LINGER, REUSEADDR};
 use nsapi::{Error, IpAddress, NetworkStack as _, Protocol, Result, SocketAddress, StackHandle};
 
 use super::bench::{Bench, Host, any, v4};
@@ -171,7 +171,7 @@ fn options_are_checked_kept_and_read_back() {
     for (socket, level, name, value) in [
         (udp, LEVEL_SOCKET, KEEPALIVE, &[0; 4][..]),
         (tcp, LEVEL_SOCKET, BROADCAST, &[0; 4]),
-        (tcp, LEVEL_SOCKET, IPTOS, &[0]),
+        (tcp, LEVEL_SOCKET, LINGER, &[0; 4]),
         (tcp, 5000, KEEPALIVE, &[0; 4]),
         (tcp, LEVEL_SOCKET, 99, &[0; 4]),
         (tcp, LEVEL_SOCKET, REUSEADDR, &[0; 3]),

@@ -24,13 +24,14 @@ fn frames() -> impl Strategy<Value = Frame> {
         let payload = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &rest].concat();
         ethernet(ETHERNET_BROADCAST, GHOST_MAC, 0x0806, &payload)
     });
-    let discovery = (prop::sample::select(&[0_u8, 17, 43, 44, 58, 60]), bytes()).prop_map(|(next, rest)| {
-        let from = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
-        let to = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 1];
-        let header = [0x60, 0, 0, 0, 0, rest.len() as u8, next, 255];
-        let payload = [&header[..], &from, &to, &rest].concat();
-        ethernet(BOARD_MAC, GHOST_MAC, 0x86dd, &payload)
-    });
+    let discovery =
+        (prop::sample::select(&[0_u8, 17, 43, 44, 58, 60]), bytes()).prop_map(|(next, rest)| {
+            let from = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+            let to = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 1];
+            let header = [0x60, 0, 0, 0, 0, rest.len() as u8, next, 255];
+            let payload = [&header[..], &from, &to, &rest].concat();
+            ethernet(BOARD_MAC, GHOST_MAC, 0x86dd, &payload)
+        });
     prop_oneof![
         (to, kind, bytes()).prop_map(|(to, kind, payload)| ethernet(to, GHOST_MAC, kind, &payload)),
         (protocol, bytes()).prop_map(|(protocol, payload)| {
