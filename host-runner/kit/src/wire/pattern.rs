@@ -5,7 +5,8 @@
 use core::net::IpAddr;
 
 use super::frame::{Mac, Origin};
-use super::packet::{Flags, Packet, protocol};
+use super::headers::{Flags, protocol};
+use super::packet::Packet;
 use super::rule::Pattern;
 
 /// Every frame.

@@ -3,7 +3,8 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Craft, Node};
-use crate::wire::packet::{Packet, protocol};
+use crate::wire::headers::protocol;
+use crate::wire::packet::Packet;
 use crate::wire::sum;
 
 /// Most bytes of a packet that an ICMP error quotes, so that it fits into 576 bytes (RFC 1812 §4.3.2.3).

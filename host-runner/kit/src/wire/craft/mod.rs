@@ -7,13 +7,16 @@
 //!
 //! Must not: put anything on a cable.
 
+mod assemble;
 mod icmp;
 mod neighbour;
+mod node;
 
 pub use icmp::IcmpError;
 pub use neighbour::Advertised;
 #[cfg(test)]
 pub(super) use neighbour::solicited_node;
+pub use node::Node;
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -25,92 +28,10 @@ use etherparse::{
 };
 
 use super::frame::Mac;
-use super::packet::{Flags, protocol};
-use super::sum;
+use super::headers::{Flags, protocol};
 
 /// Smallest Ethernet frame without FCS; shorter ones are filled up with zeros (IEEE 802.3 §3.2.8).
 pub const MIN_FRAME: usize = 60;
-
-/// Something with a hardware and an IP address: the board, the host, a ghost, a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Node {
-    /// Hardware address.
-    pub mac: Mac,
-    /// IP address.
-    pub ip: IpAddr,
-}
-
-impl Node {
-    /// A node.
-    pub fn new(mac: Mac, ip: impl Into<IpAddr>) -> Self {
-        Self { mac, ip: ip.into() }
-    }
-
-    /// A multicast group with the hardware address that belongs to it (RFC 1112 §6.4, RFC 2464 §7).
-    pub fn group(ip: impl Into<IpAddr>) -> Self {
-        let ip = ip.into();
-        Self {
-            mac: Mac::of_group(ip),
-            ip,
-        }
-    }
-
-    /// An IPv4 broadcast address: everybody's hardware address.
-    #[must_use]
-    pub const fn broadcast(ip: Ipv4Addr) -> Self {
-        Self {
-            mac: Mac::BROADCAST,
-            ip: IpAddr::V4(ip),
-        }
-    }
-
-    /// The same node under another IP address.
-    #[must_use]
-    pub fn at(self, ip: impl Into<IpAddr>) -> Self {
-        Self {
-            ip: ip.into(),
-            ..self
-        }
-    }
-
-    /// The same IP address under another hardware address.
-    #[must_use]
-    pub const fn with_mac(self, mac: Mac) -> Self {
-        Self { mac, ..self }
-    }
-}
-
-impl Mac {
-    /// The hardware address of a multicast group (RFC 1112 §6.4, RFC 2464 §7).
-    #[must_use]
-    pub fn of_group(ip: IpAddr) -> Self {
-        match ip {
-            IpAddr::V4(ip) => {
-                let [_, b, c, d] = ip.octets();
-                Self([0x01, 0x00, 0x5e, b & 0x7f, c, d])
-            }
-            IpAddr::V6(ip) => {
-                let [.., a, b, c, d] = ip.octets();
-                Self([0x33, 0x33, a, b, c, d])
-            }
-        }
-    }
-
-    /// The link-local address that is made of this hardware address (RFC 4291 Appendix A).
-    #[must_use]
-    pub fn link_local(self) -> Ipv6Addr {
-        self.address_in(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0))
-    }
-
-    /// The address in a prefix of 64 bits that is made of this hardware address (RFC 4291 Appendix A).
-    #[must_use]
-    pub fn address_in(self, prefix: Ipv6Addr) -> Ipv6Addr {
-        let [a, b, c, d, e, g] = self.0;
-        let mut octets = prefix.octets();
-        octets[8..].copy_from_slice(&[a ^ 2, b, c, 0xff, 0xfe, d, e, g]);
-        octets.into()
-    }
-}
 
 /// Changes bytes at one stage of the making.
 type Edit = Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>;
@@ -514,146 +435,6 @@ impl Craft {
     pub fn cut(self, length: usize) -> Self {
         self.padding(Vec::new())
             .edit(move |frame| frame.truncate(length))
-    }
-
-    fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
-        match &self.net {
-            Net::None => None,
-            Net::V4(header) => Some((header.source.into(), header.destination.into())),
-            Net::V6 { header, .. } => Some((header.source.into(), header.destination.into())),
-        }
-    }
-
-    /// Transport header and payload, with a checksum.
-    fn segment(&self) -> Vec<u8> {
-        let length = self.payload.len() + 8;
-        let (mut segment, number, at) = match &self.transport {
-            Transport::None => (Vec::new(), 0, None),
-            Transport::Tcp(header) => (header.to_bytes().to_vec(), protocol::TCP, Some(16)),
-            Transport::Udp(header) => {
-                let length = u16::try_from(length).unwrap_or(u16::MAX);
-                let header = UdpHeader {
-                    length: self.udp_length.unwrap_or(length),
-                    ..header.clone()
-                };
-                (header.to_bytes().to_vec(), protocol::UDP, Some(6))
-            }
-            Transport::Icmp(header) => {
-                let number = match self.net {
-                    Net::V6 { .. } => protocol::ICMPV6,
-                    Net::None | Net::V4(_) => protocol::ICMP,
-                };
-                (header.clone(), number, Some(2))
-            }
-        };
-        segment.extend_from_slice(&self.payload);
-        for edit in &self.transport_edits {
-            edit(&mut segment);
-        }
-        let (Some(at), Some((src, dst))) = (at, self.addresses()) else {
-            return segment;
-        };
-        if let Some(field) = segment.get_mut(at..at + 2) {
-            field.fill(0);
-            let pseudo = if number == protocol::ICMP {
-                Vec::new()
-            } else {
-                sum::pseudo_header(src, dst, number, segment.len())
-            };
-            let mut right = sum::internet(&[&pseudo, &segment]);
-            if number == protocol::UDP && right == 0 {
-                right = 0xffff;
-            }
-            let value = Sum::of(self.checksum, right);
-            segment[at..at + 2].copy_from_slice(&value.to_be_bytes());
-        }
-        segment
-    }
-
-    fn ip_packet(&self) -> Vec<u8> {
-        let segment = self.segment();
-        let mut packet = match &self.net {
-            Net::None => return segment,
-            Net::V4(header) => {
-                let mut header = header.clone();
-                let length = header.header_len() + segment.len();
-                let length = u16::try_from(length).unwrap_or(u16::MAX);
-                header.total_len = self.total_length.unwrap_or(length);
-                header.header_checksum = 0;
-                let mut bytes = header.to_bytes().to_vec();
-                for edit in &self.ip_edits {
-                    edit(&mut bytes);
-                }
-                if bytes.len() >= 12 {
-                    bytes[10..12].fill(0);
-                    let value = Sum::of(self.ip_checksum, sum::internet(&[&bytes]));
-                    bytes[10..12].copy_from_slice(&value.to_be_bytes());
-                }
-                bytes
-            }
-            Net::V6 { header, extensions } => {
-                let mut header = header.clone();
-                let (first, extra) = match extensions {
-                    Some((first, bytes)) => (IpNumber(*first), &bytes[..]),
-                    None => (header.next_header, &[][..]),
-                };
-                header.next_header = first;
-                let length = u16::try_from(extra.len() + segment.len()).unwrap_or(u16::MAX);
-                header.payload_length = self.total_length.unwrap_or(length);
-                let mut bytes = header.to_bytes().to_vec();
-                for edit in &self.ip_edits {
-                    edit(&mut bytes);
-                }
-                bytes.extend_from_slice(extra);
-                bytes
-            }
-        };
-        packet.extend_from_slice(&segment);
-        packet
-    }
-
-    /// The frame (Ethernet, without FCS).
-    #[must_use]
-    pub fn bytes(&self) -> Vec<u8> {
-        let packet = self.ip_packet();
-        let mut frame = self.ethernet.to_bytes().to_vec();
-        frame.splice(12..12, self.tags.iter().copied());
-        frame.extend_from_slice(&packet);
-        match &self.padding {
-            Some(padding) => frame.extend_from_slice(padding),
-            None => frame.resize(frame.len().max(MIN_FRAME), 0),
-        }
-        for edit in &self.frame_edits {
-            edit(&mut frame);
-        }
-        frame
-    }
-
-    /// The IPv4 packet in fragments with at most `size` bytes of payload each (rounded down to a multiple of 8, at
-    /// least 8), in order, under the identification `id`. Anything but an IPv4 packet stays as it is.
-    #[must_use]
-    pub fn fragments(&self, id: u16, size: usize) -> Vec<Self> {
-        let Net::V4(header) = &self.net else {
-            return vec![self.clone()];
-        };
-        let size = (size / 8 * 8).max(8);
-        let segment = self.segment();
-        let last = segment.len().div_ceil(size).max(1) - 1;
-        let piece = |(index, part): (usize, &[u8])| {
-            Self {
-                transport: Transport::None,
-                net: Net::V4(header.clone()),
-                transport_edits: Vec::new(),
-                ..self.clone()
-            }
-            .payload(part)
-            .ip_id(id)
-            .fragment(
-                u16::try_from(index * size).unwrap_or(u16::MAX),
-                index < last,
-            )
-        };
-        segment.chunks(size).enumerate().map(piece).collect()
     }
 }
 

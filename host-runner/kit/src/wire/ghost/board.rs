@@ -1,13 +1,14 @@
 //! The board as the cable sees it: which addresses it answers for.
 //!
-//! Its IPv4 address is what its own API says; IPv6 addresses are what it was seen to use and what is usually made of its
-//! hardware address. Each is asked for before it is believed.
+//! Its own word is heard first; where it says nothing, IPv6 addresses are what it was seen to use and what is usually
+//! made of its hardware address. Each is asked for on the cable before it is believed.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeSet;
 
-use nsapi::Capability;
+use nsapi::{Capability, Error};
 use nsapi_protocol::Op;
+use nsapi_protocol::message::Property;
 
 use crate::wire::{Mac, Node, Wire};
 use crate::{Stop, Trouble};
@@ -100,34 +101,49 @@ impl Wire {
     }
 
     async fn ask_ipv6(&self, board: &mut Board) {
-        let mut candidates = BTreeSet::from([
-            board.mac.link_local(),
-            board.mac.address_in(self.plan().ipv6_prefix),
-        ]);
-        if let Some(services) = self.state.lan.services() {
-            candidates.extend(services.learnt.learnt().ipv6);
+        let link_local = self.candidates(Property::LinkLocal, board.mac).await;
+        let global = self.candidates(Property::Ipv6Address, board.mac).await;
+        board.link_local = self.first_that_answers(link_local, board.mac).await;
+        board.ipv6 = self.first_that_answers(global, board.mac).await;
+    }
+
+    /// Addresses of one kind that the board may have: the one that it says, none if it says so; else what it was seen to
+    /// use, and what is usually made of its hardware address.
+    async fn candidates(&self, what: Property, mac: Mac) -> BTreeSet<Ipv6Addr> {
+        if let Ok(answer) = self.state.call(Op::InterfaceGet { what }).await {
+            let said = answer.address().and_then(crate::ctx::host_address);
+            match said.map(|address| address.ip()) {
+                Some(IpAddr::V6(ip)) if answer.code() == 0 => return BTreeSet::from([ip]),
+                _ if answer.failed_with(Error::NO_ADDRESS) => return BTreeSet::new(),
+                _ => {}
+            }
         }
-        // All at once: those that nobody has are the slow ones.
+        let services = self.state.lan.services();
+        let mut seen = services.map_or_else(BTreeSet::new, |it| it.learnt.learnt().ipv6);
+        seen.extend([mac.link_local(), mac.address_in(self.plan().ipv6_prefix)]);
+        let wants_link_local = what == Property::LinkLocal;
+        seen.retain(|ip| ip.is_unicast_link_local() == wants_link_local);
+        seen
+    }
+
+    /// Asks for all of them at once: those that nobody has are the slow ones.
+    async fn first_that_answers(
+        &self,
+        candidates: BTreeSet<Ipv6Addr>,
+        own: Mac,
+    ) -> Option<Ipv6Addr> {
         let mut questions = tokio::task::JoinSet::new();
         for ip in candidates {
             let witness = self.witness_ghost();
             questions.spawn(async move { (ip, witness.resolve(ip.into()).await) });
         }
-        let missing = |board: &Board| board.ipv6.is_none() || board.link_local.is_none();
-        while missing(board)
-            && let Some(asked) = questions.join_next().await
-        {
-            let Ok((ip, Some(mac))) = asked else {
-                continue;
-            };
-            if mac != board.mac {
-                continue;
-            }
-            if ip.is_unicast_link_local() {
-                board.link_local.get_or_insert(ip);
-            } else {
-                board.ipv6.get_or_insert(ip);
+        while let Some(asked) = questions.join_next().await {
+            if let Ok((ip, Some(mac))) = asked
+                && mac == own
+            {
+                return Some(ip);
             }
         }
+        None
     }
 }

@@ -16,6 +16,7 @@
 mod board;
 mod got;
 mod neighbour;
+mod opening;
 mod record;
 mod seg;
 mod tcp;
@@ -26,8 +27,9 @@ mod witness;
 pub use board::Board;
 pub use got::Got;
 pub use neighbour::Manners;
+pub use opening::{GhostListener, TcpOptions};
 pub use seg::Seg;
-pub use tcp::{GhostListener, GhostTcp, TcpOptions};
+pub use tcp::GhostTcp;
 pub use witness::Witness;
 
 use core::fmt;

@@ -4,8 +4,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
-use super::{Flags, Packet};
-use crate::wire::{Craft, End, Mac, Node, Origin, Pattern, WirePlan, from_board, tcp};
+use super::Packet;
+use crate::wire::{Craft, End, Flags, Mac, Node, Origin, Pattern, WirePlan, from_board, tcp};
 
 const PLAN: WirePlan = WirePlan::STANDARD;
 
