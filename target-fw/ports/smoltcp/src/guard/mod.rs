@@ -17,6 +17,7 @@ mod ipv4;
 mod ipv6;
 mod outgoing;
 mod packet;
+mod reports;
 mod segments;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ use self::frame::{ARP, IPV4, IPV6, SHORTEST, TAGGED, bytes, u16_at};
 use self::icmp::Errors;
 use self::outgoing::Notes;
 use self::packet::{Address, Packet, mapped, protocol};
+use self::reports::Meaning;
 use self::segments::Again;
 
 /// Room for a frame.
@@ -164,6 +166,8 @@ impl Guard {
                 flows: Flows::new(flows),
                 neighbours: Neighbours::new(),
                 server: Server::default(),
+                may_be_cut: false,
+                identification: 0,
             },
         }
     }
@@ -322,6 +326,11 @@ impl Guard {
                     return Verdict::Drop;
                 }
                 notes.server.judge(frame, &packet)
+            }
+            protocol::ICMP | protocol::ICMPV6 => {
+                let meaning = reports::judge(frame, &mut packet, &mut notes.flows, sockets);
+                notes.may_be_cut |= meaning == Meaning::TooBig;
+                Verdict::Pass
             }
             _ => Verdict::Pass,
         }

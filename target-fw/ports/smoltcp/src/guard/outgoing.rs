@@ -3,7 +3,7 @@
 use super::arp::Neighbours;
 use super::dhcp::Server;
 use super::flows::Flows;
-use super::frame::{ARP, ETHERNET, put, u8_at, u16_at};
+use super::frame::{ARP, ETHERNET, put, put_summed, u8_at, u16_at};
 use super::ipv6;
 use super::packet::{Packet, protocol};
 
@@ -15,6 +15,9 @@ pub(super) struct Notes {
     pub(super) flows: Flows,
     pub(super) neighbours: Neighbours,
     pub(super) server: Server,
+    /// Segments do not fit through uncut.
+    pub(super) may_be_cut: bool,
+    pub(super) identification: u16,
 }
 
 impl Notes {
@@ -29,7 +32,12 @@ impl Notes {
             return length;
         };
         match (packet.is_v6, packet.protocol) {
-            (_, protocol::TCP) => self.flows.leaves(frame, &packet),
+            (is_v6, protocol::TCP) => {
+                self.flows.leaves(frame, &packet);
+                if self.may_be_cut && !is_v6 {
+                    self.allow_cutting(frame);
+                }
+            }
             (false, protocol::UDP) => return self.server.leaves(frame, &mut packet),
             (false, protocol::IGMP) => return alert_routers(frame, packet),
             (true, protocol::ICMPV6) => {
@@ -38,6 +46,16 @@ impl Notes {
             _ => {}
         }
         length
+    }
+}
+
+impl Notes {
+    /// RFC 1191 §3: a host that does not send smaller packets lets its packets be cut. Then they need a
+    /// number (RFC 6864 §4.1).
+    fn allow_cutting(&mut self, frame: &mut [u8]) {
+        self.identification = self.identification.wrapping_add(1);
+        let [high, low] = self.identification.to_be_bytes();
+        put_summed(frame, ETHERNET + 10, ETHERNET + 4, &[high, low, 0, 0]);
     }
 }
 

@@ -9,6 +9,7 @@ use super::frame::{ETHERNET, IPV4, IPV6, bytes, fold, put, sum, u8_at, u16_at};
 /// IP protocols.
 pub(super) mod protocol {
     pub(in crate::guard) const HOP_BY_HOP: u8 = 0;
+    pub(in crate::guard) const ICMP: u8 = 1;
     pub(in crate::guard) const IGMP: u8 = 2;
     pub(in crate::guard) const TCP: u8 = 6;
     pub(in crate::guard) const UDP: u8 = 17;

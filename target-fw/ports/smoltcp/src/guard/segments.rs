@@ -48,9 +48,17 @@ fn look_up(sockets: &SocketSet<'_>, ends: &Ends) -> Found {
     found
 }
 
+/// The state of a connection, if there is one.
+pub(super) fn state_of(sockets: &SocketSet<'_>, ends: &Ends) -> Option<State> {
+    match look_up(sockets, ends) {
+        Found::Connection(state) => Some(state),
+        Found::Listener | Found::Nothing => None,
+    }
+}
+
 /// Forgets the connections that smoltcp has no more.
 pub(super) fn forget_the_dead(flows: &mut Flows, sockets: &SocketSet<'_>) {
-    flows.retain(|ends| matches!(look_up(sockets, ends), Found::Connection(_)));
+    flows.retain(|ends| state_of(sockets, ends).is_some());
 }
 
 /// Judges a segment; its checksum is verified here, not by smoltcp.

@@ -22,6 +22,8 @@ fn notes() -> Notes {
         flows: Flows::new(Box::leak(Box::new([None; 2]))),
         neighbours: Neighbours::new(),
         server: Server::default(),
+        may_be_cut: false,
+        identification: 0,
     }
 }
 

@@ -5,5 +5,6 @@ mod arp;
 mod ghost;
 mod hostile;
 mod ipv6;
+mod reports;
 mod reset;
 mod segments;
