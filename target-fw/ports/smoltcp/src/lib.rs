@@ -6,6 +6,7 @@
 //!
 //! What smoltcp leaves to its user is done here: handles with generations, a table of local ports,
 //! listeners with a backlog, closing in the background, give-up times, events.
+//! What it does wrong on the wire is mended by a guard between it and the device, as far as frames tell.
 //!
 //! # Choices where the contract leaves one
 //!
