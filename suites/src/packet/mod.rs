@@ -5,3 +5,6 @@ mod dhcp;
 mod dhcp_lease;
 mod dhcp_parse;
 mod driver;
+mod ipv6;
+mod multicast;
+mod nd;
