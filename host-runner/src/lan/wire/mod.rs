@@ -30,7 +30,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hil_kit::rig::{BoxFuture, HostAddress, LanProperties, SocketFactory};
-use hil_kit::wire::{Cable, Services, WirePlan};
+use hil_kit::wire::{Cable, Mac, Services, WirePlan};
 use nsapi::Protocol;
 use rustix::net::{SendFlags, send};
 use socket2::{Domain, Socket, Type};
@@ -50,9 +50,6 @@ const PULLED: [u8; 1] = [0];
 
 /// MAC address of a board that is a kernel in a namespace.
 const KERNEL_BOARD_MAC: [u8; 6] = [0x02, 0x68, 0x69, 0x6c, 0x00, 0x02];
-
-/// Its unique local address: the network's host `f`.
-const KERNEL_BOARD_HOST: u128 = 0xf;
 
 /// Who tells a board that takes frames about its PHY.
 pub(crate) enum Phy {
@@ -138,8 +135,9 @@ impl Wire {
     /// The system refuses.
     pub(crate) fn plug_in_kernel(&self, agent: &mut Command) -> Result<(), Refusal> {
         let plan = self.plan;
-        let own = Ipv6Addr::from_bits(plan.ipv6_prefix.to_bits() | KERNEL_BOARD_HOST);
-        let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x0068, 0x69ff, 0xfe6c, 0x0002);
+        // As it would make them itself: cases look for them there.
+        let mac = Mac(KERNEL_BOARD_MAC);
+        let (own, link_local) = (mac.address_in(plan.ipv6_prefix), mac.link_local());
         let (kernel, far) = Namespace::make(Addresses {
             mac: KERNEL_BOARD_MAC,
             ipv4: vec![plan.board_ipv4],
