@@ -84,8 +84,11 @@ pub(super) fn strip(frame: &mut [u8]) -> Result<(), Refusal> {
         field = at;
         at += length;
     }
-    if at > PAYLOAD {
-        let last = u8_at(frame, field);
+    let last = u8_at(frame, field);
+    // Questions about groups have to have one (RFC 3810 §5), and smoltcp knows it.
+    let is_usual =
+        field == PAYLOAD && u8_at(frame, NEXT) == protocol::HOP_BY_HOP && last == protocol::ICMPV6;
+    if at > PAYLOAD && !is_usual {
         put(frame, NEXT, &[last]);
         put(frame, ETHERNET + 4, &((end - at) as u16).to_be_bytes());
         frame.copy_within(at..end, PAYLOAD);

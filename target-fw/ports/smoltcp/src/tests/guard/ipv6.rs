@@ -474,3 +474,29 @@ fn unknown_headers_are_pointed_at() {
     }
     assert_eq!(bench.exchange([ip.echo()]).len(), 1);
 }
+
+/// RFC 3810 §5 and §6.2: a question about groups comes behind a hop-by-hop header, and is answered in time.
+#[test]
+fn a_question_about_groups_is_answered() {
+    let bench = bench();
+    let query = Ip {
+        hop_limit: 1,
+        ..Ip::to_many(GHOST)
+    };
+    let mut message = [0; 28];
+    message[0] = 130;
+    // Within a second.
+    message[4..6].copy_from_slice(&1000_u16.to_be_bytes());
+    let message = query.summed(ICMP, 2, &message)[54..].to_vec();
+    let payload = [extension(ICMP, [5, 2, 0, 0, 1, 0]), message].concat();
+    assert_eq!(bench.exchange([query.raw(HOP_BY_HOP, &payload)]).len(), 0);
+    let mut frames: Vec<Frame> = Vec::new();
+    for _ in 0..30 {
+        let next = bench.a.poll().expect("a time to poll again");
+        assert!(next <= bench.now.get() + 50_000, "the answer may be due");
+        bench.advance_ms(50);
+        frames.extend(bench.settle_a());
+    }
+    let is_report = |frame: &&Frame| frame[12..14] == [0x86, 0xdd] && frame[20] == 0;
+    assert_eq!(frames.iter().filter(is_report).count(), 1, "{frames:x?}");
+}
