@@ -12,7 +12,7 @@ use rustix::pty::{OpenptFlags, openpt};
 
 use crate::board;
 use crate::inventory::{BoardKind, Firmware, Inventory};
-use crate::lan::{LanKind, Wire};
+use crate::lan::{Lan, LanKind, Wire};
 
 /// The oldest QEMU that the boards are known to work with.
 const OLDEST_QEMU: (u32, u32) = (7, 2);
@@ -108,7 +108,7 @@ pub fn checks(inventory: &Inventory) -> Vec<Check> {
     }
     if boards
         .iter()
-        .any(|board| matches!(board.lan, LanKind::Auto | LanKind::Wire))
+        .any(|board| matches!(board.lan, Lan::Auto | Lan::Wire))
     {
         checks.push(wire(inventory));
     }
@@ -247,7 +247,7 @@ fn wire(inventory: &Inventory) -> Check {
             let other = alternatives
                 .iter()
                 .any(|lan| board.kind.lans().contains(lan));
-            board.lan == LanKind::Wire || board.lan == LanKind::Auto && !other
+            board.lan == Lan::Wire || board.lan == Lan::Auto && !other
         })
         .map(|board| board.name.as_str())
         .collect();

@@ -14,7 +14,7 @@ use super::BoardError;
 use super::qemu::{self, BackEnd, Monitor};
 use crate::inventory::{Board, BoardKind, Stack};
 use crate::lan::wire::{Joined, Phy, Refusal, Wire, inherit, is_required};
-use crate::lan::{LanKind, Loopback, UserNet};
+use crate::lan::{self, Loopback, NicLan, UserNet};
 
 /// Name of the file that gets every frame of a wire.
 const CAPTURE: &str = "wire.pcapng";
@@ -27,6 +27,8 @@ pub(super) struct Lan {
     pub(super) wire: Option<Arc<Wire>>,
     /// What the board is to be joined to instead.
     joined: Option<Arc<Joined>>,
+    /// The interface that is to be its other end.
+    nic: Option<String>,
     /// Why it was chosen, if that was left open.
     pub(super) reason: String,
 }
@@ -35,7 +37,7 @@ impl Lan {
     /// Makes the lan of this kind, which fits the board.
     pub(super) async fn make(
         board: &Board,
-        kind: LanKind,
+        lan: &lan::Lan,
         evidence: &Path,
         monitor: &Arc<Monitor>,
     ) -> Result<Self, BoardError> {
@@ -43,6 +45,7 @@ impl Lan {
             sockets,
             wire: None,
             joined: None,
+            nic: None,
             reason: String::new(),
         };
         let user = || Arc::new(UserNet::new(Arc::clone(monitor)));
@@ -50,11 +53,24 @@ impl Lan {
             board: board.name.clone(),
             refusal,
         };
-        match kind {
-            LanKind::Loopback => return Ok(plain(Arc::new(Loopback::default()))),
-            LanKind::User => return Ok(plain(user())),
-            LanKind::Wire => return Self::wire(evidence, "").await.map_err(no_wire),
-            LanKind::Auto => {}
+        match lan {
+            lan::Lan::Loopback => return Ok(plain(Arc::new(Loopback::default()))),
+            lan::Lan::User => return Ok(plain(user())),
+            lan::Lan::Wire => return Self::wire(evidence, "").await.map_err(no_wire),
+            lan::Lan::Nic(nic) if nic.exclusive => {
+                let made = Self::cable(evidence).await.map_err(no_wire)?;
+                let wire = Arc::new(made.beyond_a_nic());
+                return Ok(Self {
+                    wire: Some(Arc::clone(&wire)),
+                    nic: Some(nic.name.clone()),
+                    ..plain(wire)
+                });
+            }
+            lan::Lan::Nic(nic) => {
+                let found = NicLan::find(&nic.name).map_err(plug(&board.name))?;
+                return Ok(plain(Arc::new(found)));
+            }
+            lan::Lan::Auto => {}
         }
         let refusal = match Self::wire(evidence, " (auto: a cable of the runner's own)").await {
             Ok(wire) => return Ok(wire),
@@ -83,19 +99,25 @@ impl Lan {
             sockets: Arc::clone(&joined) as _,
             wire: None,
             joined: Some(joined),
+            nic: None,
             reason: " (without the runner in between, to compare with)".into(),
         })
     }
 
     async fn wire(evidence: &Path, reason: &str) -> Result<Self, Refusal> {
-        let capture = evidence.join(CAPTURE);
-        let wire = Arc::new(blocking(|| Wire::make(Some(capture))).await?);
+        let wire = Arc::new(Self::cable(evidence).await?);
         Ok(Self {
             sockets: Arc::clone(&wire) as _,
             wire: Some(wire),
             joined: None,
+            nic: None,
             reason: reason.to_owned(),
         })
+    }
+
+    async fn cable(evidence: &Path) -> Result<Wire, Refusal> {
+        let capture = evidence.join(CAPTURE);
+        blocking(|| Wire::make(Some(capture))).await
     }
 }
 
@@ -116,6 +138,10 @@ impl Lan {
         let Some(wire) = &self.wire else {
             return Ok(agent);
         };
+        if let Some(nic) = &self.nic {
+            wire.plug_in_nic(nic).map_err(plug(board))?;
+            return Ok(agent);
+        }
         match stack {
             Stack::None => {}
             Stack::Own => {

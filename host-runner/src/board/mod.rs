@@ -55,11 +55,11 @@ pub fn leftovers() -> Result<Vec<PathBuf>, BoardError> {
 pub struct StartOptions {
     /// Instead of the board's default link.
     pub link: Option<LinkKind>,
-    /// Instead of the board's lan.
-    pub lan: Option<LanKind>,
     /// Join a board that takes frames to the host's kernel without the runner in between, instead of its lan: for
     /// benchmarks, and only for a board that is a process with a stack of its own.
     pub joined: bool,
+    /// Instead of the board's lan.
+    pub lan: Option<crate::lan::Lan>,
     /// Where its logs and captures go; made if it is not there.
     pub evidence: PathBuf,
     /// The image from [`prepare`]; without it [`start`] prepares one, which may take as long as a build.
@@ -88,7 +88,8 @@ pub struct RunningBoard {
 /// Trouble of the rig; nothing is left behind then.
 pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard, BoardError> {
     let link = choose_link(board, options.link)?;
-    let kind = fitting_lan(board, options.lan)?;
+    let wanted = options.lan.as_ref().unwrap_or(&board.lan);
+    check_lan(board, wanted.kind())?;
     let image = match &options.image {
         Some(image) => image.clone(),
         None => prepare(board).await?,
@@ -100,7 +101,7 @@ pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard
     let lan = if options.joined {
         Lan::joined(board).await?
     } else {
-        Lan::make(board, kind, &options.evidence, &monitor).await?
+        Lan::make(board, wanted, &options.evidence, &monitor).await?
     };
     let mut running = RunningBoard {
         board: board.clone(),
@@ -259,7 +260,8 @@ impl RunningBoard {
         let (process, channel): (Process, Box<dyn Channel>) = match &self.board.kind {
             BoardKind::Native { stack } => {
                 let log = self.evidence.join("target.log");
-                let agent = Command::new(&self.image.elf);
+                let mut agent = Command::new(&self.image.elf);
+                agent.args(&self.board.arguments);
                 let attached = self.lan.attach(name, *stack, agent).await?;
                 let (process, stream) =
                     native::start(name, &self.image, attached, self.run_dir.path(), &log).await?;
@@ -317,15 +319,13 @@ pub(crate) fn in_words(lans: &[LanKind]) -> String {
         .join(", ")
 }
 
-/// The kind of lan that is wanted, if the board can use it.
-fn fitting_lan(board: &Board, wanted: Option<LanKind>) -> Result<LanKind, BoardError> {
-    let lan = wanted.unwrap_or(board.lan);
-    if board.kind.lans().contains(&lan) {
-        return Ok(lan);
+fn check_lan(board: &Board, wanted: LanKind) -> Result<(), BoardError> {
+    if board.kind.lans().contains(&wanted) {
+        return Ok(());
     }
     Err(BoardError::NoLan {
         board: board.name.clone(),
-        lan,
+        lan: wanted,
         known: in_words(board.kind.lans()),
     })
 }

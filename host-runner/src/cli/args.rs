@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hil_kit::Profile;
 
-use crate::lan::LanKind;
+use crate::lan::Lan;
 use crate::link::LinkKind;
 use crate::plan;
 
@@ -90,9 +90,9 @@ pub(super) struct Run {
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) link: Option<LinkKind>,
 
-    /// Lan to use instead of the board's: auto, loopback, user
+    /// Lan to use instead of the board's: auto, loopback, user, wire, nic=INTERFACE[,exclusive]
     #[arg(long, value_name = "KIND", help_heading = "Where")]
-    pub(super) lan: Option<LanKind>,
+    pub(super) lan: Option<Lan>,
 
     /// Cases of at most this profile; a case named in full always runs
     #[arg(
@@ -255,9 +255,9 @@ pub(super) struct Bench {
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) link: Option<LinkKind>,
 
-    /// Lan to use instead of the board's: auto, loopback, user
+    /// Lan to use instead of the board's: auto, loopback, user, wire, nic=INTERFACE[,exclusive]
     #[arg(long, value_name = "KIND", help_heading = "Where")]
-    pub(super) lan: Option<LanKind>,
+    pub(super) lan: Option<Lan>,
 
     /// How often each of the two fixed cases runs
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -38,7 +38,7 @@ pub(super) fn bench(arguments: &Arguments, shell: &Shell) -> Result<Exit, Failur
     let options = Options {
         start: StartOptions {
             link: arguments.link,
-            lan: arguments.lan,
+            lan: arguments.lan.clone(),
             ..StartOptions::default()
         },
         samples: arguments.samples,

@@ -16,7 +16,7 @@ use crate::board::{StartOptions, in_words as lans_in_words};
 use crate::engine::{BoardPlan, Emitter, LiveStarter, Run, Stop, run as run_engine};
 use crate::event::{Exit, RunStarted, SCHEMA};
 use crate::inventory::{Board, Inventory};
-use crate::lan::LanKind;
+use crate::lan::Lan;
 use crate::link::LinkKind;
 use crate::plan::select;
 use crate::report::{Console, Detail, JUnit, JsonLines, Output, Reporter, drive, journal};
@@ -31,7 +31,7 @@ pub(super) fn run(
     let boards = locate::boards(&inventory, &arguments.boards)?;
     for board in &boards {
         check_link(board, arguments.link)?;
-        check_lan(board, arguments.lan)?;
+        check_lan(board, arguments.lan.as_ref())?;
     }
     let all = cases();
     let selection = arguments.selection.within(arguments.profile.into());
@@ -80,7 +80,7 @@ pub(super) fn run(
     for (board, deviations) in boards.into_iter().zip(deviations) {
         let options = StartOptions {
             link: arguments.link,
-            lan: arguments.lan,
+            lan: arguments.lan.clone(),
             ..StartOptions::default()
         };
         let starter = LiveStarter::new(board.clone(), options, dir.clone())
@@ -230,10 +230,10 @@ pub(super) fn check_link(board: &Board, link: Option<LinkKind>) -> Result<(), Fa
     ))
 }
 
-pub(super) fn check_lan(board: &Board, lan: Option<LanKind>) -> Result<(), Failure> {
+pub(super) fn check_lan(board: &Board, lan: Option<&Lan>) -> Result<(), Failure> {
     let fitting = board.kind.lans();
     match lan {
-        Some(wanted) if !fitting.contains(&wanted) => Err(Failure::error(
+        Some(wanted) if !fitting.contains(&wanted.kind()) => Err(Failure::error(
             Exit::BadConfiguration,
             format!(
                 "board {} cannot use the lan \"{wanted}\"; it can use: {}",
@@ -255,7 +255,7 @@ fn again(board: &Board, inventory: &Inventory, arguments: &Arguments) -> String 
     if let Some(link) = arguments.link {
         again.push_str(&format!(" --link {link}"));
     }
-    if let Some(lan) = arguments.lan {
+    if let Some(lan) = &arguments.lan {
         again.push_str(&format!(" --lan {lan}"));
     }
     if let Some(impair) = arguments.impair {

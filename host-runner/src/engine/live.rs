@@ -15,10 +15,12 @@ use hil_kit::{Case, CaseRig, Dut, Observation, run_case};
 use super::capture;
 use super::coming_up::come_up;
 use super::link_log::LinkLog;
+use super::preflight::passes;
 use super::session::{Gone, Ready, RunOne, Session, StartError, Starter};
 use crate::board::{self, BoardError, Image, RunningBoard, StartOptions};
 use crate::event::Identity;
 use crate::inventory::Board;
+use crate::lan::LanKind;
 use crate::plan::{Claims, LanFacts};
 
 /// How long an agent may take to answer its greeting, on the reference.
@@ -106,8 +108,18 @@ impl LiveStarter {
                 violation: None,
             });
         }
-        come_up(&dut, &identity, self.board.deadline_scale.max(1.0)).await;
+        let scale = self.board.deadline_scale.max(1.0);
+        come_up(&dut, &identity, scale).await;
         let lan = running.lan();
+        if lan.name() == LanKind::Nic.name()
+            && let Err(reason) = passes(&dut, lan.as_ref(), scale).await
+        {
+            return Err(StartError {
+                cause: "lan",
+                reason,
+                violation: None,
+            });
+        }
         let ready = Ready {
             identity: in_words(&identity),
             claims: Claims {

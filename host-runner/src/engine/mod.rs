@@ -18,6 +18,7 @@ mod finished;
 pub mod judge;
 mod link_log;
 mod live;
+mod preflight;
 mod run;
 mod session;
 mod stop;

@@ -13,13 +13,12 @@ use toml::de::DeTable;
 use super::diagnostic::{InventoryError, Problem, similar};
 use super::reader::{Field, Problems, Table};
 use super::{Board, BoardKind, Firmware, Inventory, Link, Stack};
-use crate::lan::LanKind;
+use crate::lan::{Lan, LanKind, Nic};
 use crate::link::LinkKind;
 
 /// Kinds and other words that the format knows and this version cannot drive.
 const LATER_KINDS: [&str; 2] = ["probe", "serial"];
 const LATER_LINKS: [&str; 1] = ["rtt"];
-const LATER_LANS: [&str; 1] = ["nic"];
 
 pub(super) fn load(path: &Path) -> Result<Inventory, InventoryError> {
     let text = std::fs::read_to_string(path).map_err(|source| InventoryError::Unreadable {
@@ -143,6 +142,10 @@ fn board(
     let deviations = deviations(&mut table, place);
     let (links, default_link) = links(&mut table, kind.as_ref());
     let lan = lan(&mut table, kind.as_ref());
+    let arguments = match kind {
+        Some(BoardKind::Native { .. }) => table.texts("arguments"),
+        _ => None,
+    };
     let rtt_allowance = table.number("rtt_allowance_ms", 0.0..=60_000.0);
     let deadline_scale = table.number("deadline_scale", 0.1..=1000.0);
     let mut known = vec![
@@ -160,7 +163,7 @@ fn board(
         known.push("machine");
     }
     if !matches!(kind, Some(BoardKind::Qemu { .. })) {
-        known.push("stack");
+        known.extend(["stack", "arguments"]);
     }
     table.finish(&known);
     Some(Board {
@@ -172,6 +175,7 @@ fn board(
         links,
         default_link: default_link?,
         lan: lan?,
+        arguments: arguments.unwrap_or_default(),
         rtt_allowance: Duration::from_secs_f64(rtt_allowance.unwrap_or(5.0) / 1000.0),
         deadline_scale: deadline_scale.unwrap_or(1.0),
         workspace: place.workspace.clone(),
@@ -387,47 +391,46 @@ fn read_links(table: &mut Table<'_, '_>, fits: LinkKind, links: &mut Vec<Link>) 
     }
 }
 
-fn lan(table: &mut Table<'_, '_>, kind: Option<&BoardKind>) -> Option<LanKind> {
+fn lan(table: &mut Table<'_, '_>, kind: Option<&BoardKind>) -> Option<Lan> {
     let fits = kind.map_or(&LanKind::ALL[..], BoardKind::lans);
     let known: Vec<String> = fits.iter().map(|lan| lan.name().to_string()).collect();
-    if let Some(inner) = table.inner_table("lan") {
-        let span = inner.span();
-        let field = Field { value: (), span };
-        table.problem(
-            &field,
-            "this version cannot drive the lan \"nic\" yet".into(),
-            "known, but not yet driven",
-            choice(None, &known),
-        );
-        return None;
-    }
-    let Some(word) = table.text("lan") else {
-        return Some(LanKind::Auto);
-    };
-    match LanKind::from_str(&word.value) {
-        Ok(lan) if fits.contains(&lan) || kind.is_none() => return Some(lan),
-        Ok(lan) => table.problem(
-            &word,
-            format!("a board of this kind has no lan \"{lan}\""),
-            "does not fit the kind",
-            choice(None, &known),
-        ),
-        Err(_) if LATER_LANS.contains(&word.value.as_str()) => table.problem(
-            &word,
-            format!("this version cannot drive the lan \"{}\" yet", word.value),
-            "known, but not yet driven",
-            choice(None, &known),
-        ),
-        Err(_) => {
-            let meant = similar(&word.value, known.iter().map(String::as_str));
-            table.problem(
-                &word,
-                format!("unknown lan \"{}\"", word.value),
-                "unknown lan",
-                choice(meant, &known),
-            );
+    let (lan, word) = if let Some(mut inner) = table.inner_table("lan") {
+        let name = inner.required_text("nic", "the name of an interface, for example \"eth1\"");
+        let exclusive = inner.flag("exclusive").unwrap_or(false);
+        inner.finish(&["nic", "exclusive"]);
+        let name = name?;
+        let nic = Nic {
+            name: name.value.clone(),
+            exclusive,
+        };
+        (Lan::Nic(nic), name)
+    } else {
+        let Some(word) = table.text("lan") else {
+            return Some(Lan::Auto);
+        };
+        match Lan::from_str(&word.value) {
+            Ok(lan) if lan.kind() != LanKind::Nic => (lan, word),
+            _ => {
+                let meant = similar(&word.value, known.iter().map(String::as_str));
+                table.problem(
+                    &word,
+                    format!("unknown lan \"{}\"", word.value),
+                    "unknown lan",
+                    choice(meant, &known),
+                );
+                return None;
+            }
         }
+    };
+    if fits.contains(&lan.kind()) || kind.is_none() {
+        return Some(lan);
     }
+    table.problem(
+        &word,
+        format!("a board of this kind has no lan \"{}\"", lan.kind()),
+        "does not fit the kind",
+        choice(None, &known),
+    );
     None
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub use diagnostic::{InventoryError, Problem, UnknownBoard};
 
-use crate::lan::LanKind;
+use crate::lan::{Lan, LanKind};
 use crate::link::LinkKind;
 
 /// All boards of one boards.toml.
@@ -45,11 +45,13 @@ pub struct Board {
     /// The one used unless another is asked for.
     pub default_link: LinkKind,
     /// The lan.
-    pub lan: LanKind,
+    pub lan: Lan,
     /// Slack for network and link of this board.
     pub rtt_allowance: Duration,
     /// Factor on every deadline; at least 1 for boards slower than the reference.
     pub deadline_scale: f64,
+    /// What the process of a native board is told besides.
+    pub arguments: Vec<String>,
     /// Directory of the workspace that `firmware` crates are built in.
     pub workspace: PathBuf,
     /// The boards.toml it stands in: part of the name of its lock.
@@ -85,7 +87,7 @@ impl BoardKind {
     #[must_use]
     pub const fn lans(&self) -> &'static [LanKind] {
         match self {
-            Self::Native { stack: Stack::Own } => &[LanKind::Auto, LanKind::Wire],
+            Self::Native { stack: Stack::Own } => &[LanKind::Auto, LanKind::Wire, LanKind::Nic],
             Self::Native { .. } => &[LanKind::Auto, LanKind::Loopback, LanKind::Wire],
             Self::Qemu { .. } => &[LanKind::Auto, LanKind::User, LanKind::Wire],
         }

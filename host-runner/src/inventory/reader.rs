@@ -65,10 +65,6 @@ impl<'t, 'p> Table<'t, 'p> {
         }
     }
 
-    pub(super) fn span(&self) -> Range<usize> {
-        self.header.clone()
-    }
-
     pub(super) fn problem<T>(
         &mut self,
         field: &Field<T>,
@@ -114,6 +110,30 @@ impl<'t, 'p> Table<'t, 'p> {
                 None
             }
         }
+    }
+
+    /// Yes or no.
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        let value = self.value(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.problems.wrong_type(key, value, "true or false");
+        }
+        flag
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let value = self.value(key)?;
+        let list = value.get_ref().as_array().and_then(|list| {
+            list.iter()
+                .map(|item| item.get_ref().as_str().map(str::to_owned))
+                .collect()
+        });
+        if list.is_none() {
+            self.problems.wrong_type(key, value, "a list of texts");
+        }
+        list
     }
 
     /// A string that has to be there; `wanted` says what it is.

@@ -109,8 +109,8 @@ fn reads_all_keys() {
     assert_eq!(board.deviations, Some(directory.path().join("mine.toml")));
     assert_eq!(board.links, [Link::Serial { uart: 0 }]);
     assert_eq!(
-        (board.default_link, board.lan),
-        (LinkKind::Serial, LanKind::User)
+        (board.default_link, board.lan.clone()),
+        (LinkKind::Serial, Lan::User)
     );
     assert_eq!(board.rtt_allowance, Duration::from_millis(7));
     assert!((board.deadline_scale - 2.0).abs() < f64::EPSILON);

@@ -3,6 +3,7 @@
 //! Must not: know cases, or what the fixtures do.
 
 mod loopback;
+mod nic;
 mod ports;
 mod user;
 pub mod wire;
@@ -11,6 +12,7 @@ use core::fmt;
 use core::str::FromStr;
 
 pub use loopback::Loopback;
+pub use nic::NicLan;
 pub use user::UserNet;
 pub use wire::Wire;
 
@@ -27,11 +29,19 @@ pub enum LanKind {
     User,
     /// A cable that the runner owns.
     Wire,
+    /// An interface of this machine.
+    Nic,
 }
 
 impl LanKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Auto, Self::Loopback, Self::User, Self::Wire];
+    pub const ALL: [Self; 5] = [
+        Self::Auto,
+        Self::Loopback,
+        Self::User,
+        Self::Wire,
+        Self::Nic,
+    ];
 
     /// The word used in boards.toml and on the command line.
     #[must_use]
@@ -41,6 +51,7 @@ impl LanKind {
             Self::Loopback => "loopback",
             Self::User => "user",
             Self::Wire => "wire",
+            Self::Nic => "nic",
         }
     }
 }
@@ -51,17 +62,105 @@ impl fmt::Display for LanKind {
     }
 }
 
-impl FromStr for LanKind {
+/// An interface of this machine that a board hangs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nic {
+    /// Its name.
+    pub name: String,
+    /// Nobody else is on its network: the runner may do what it likes there.
+    pub exclusive: bool,
+}
+
+/// Which lan is meant: its kind and what that needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lan {
+    /// [`LanKind::Auto`].
+    Auto,
+    /// [`LanKind::Loopback`].
+    Loopback,
+    /// [`LanKind::User`].
+    User,
+    /// [`LanKind::Wire`].
+    Wire,
+    /// [`LanKind::Nic`].
+    Nic(Nic),
+}
+
+impl Lan {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> LanKind {
+        match self {
+            Self::Auto => LanKind::Auto,
+            Self::Loopback => LanKind::Loopback,
+            Self::User => LanKind::User,
+            Self::Wire => LanKind::Wire,
+            Self::Nic(_) => LanKind::Nic,
+        }
+    }
+}
+
+/// As on the command line.
+impl fmt::Display for Lan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nic(Nic { name, exclusive }) => {
+                write!(
+                    f,
+                    "nic={name}{}",
+                    if *exclusive { ",exclusive" } else { "" }
+                )
+            }
+            other => other.kind().fmt(f),
+        }
+    }
+}
+
+impl FromStr for Lan {
     type Err = UnknownKind;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::ALL
+        if let Some(nic) = word.strip_prefix("nic=") {
+            let (name, exclusive) = match nic.strip_suffix(",exclusive") {
+                Some(name) => (name, true),
+                None => (nic, false),
+            };
+            if !name.is_empty() && !name.contains(',') {
+                let name = name.to_owned();
+                return Ok(Self::Nic(Nic { name, exclusive }));
+            }
+        }
+        let plain = [Self::Auto, Self::Loopback, Self::User, Self::Wire];
+        plain
             .into_iter()
-            .find(|kind| kind.name() == word)
+            .find(|lan| lan.kind().name() == word)
             .ok_or_else(|| UnknownKind {
                 what: "lan",
                 word: word.into(),
-                known: Self::ALL.map(Self::name).join(", "),
+                known: "auto, loopback, user, wire, nic=INTERFACE[,exclusive]".into(),
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lans_are_written_as_they_are_shown() {
+        for word in [
+            "auto",
+            "loopback",
+            "user",
+            "wire",
+            "nic=eth1",
+            "nic=a,exclusive",
+        ] {
+            let lan: Lan = word.parse().expect("a lan");
+            assert_eq!(lan.to_string(), word);
+        }
+        for word in ["nic", "nic=", "nic=,exclusive", "nic=a,b", ""] {
+            assert!(word.parse::<Lan>().is_err(), "{word}");
+        }
     }
 }

@@ -95,14 +95,14 @@ pub fn applies(case: &Case, claims: Claims, lan: &LanFacts) -> Applies {
                 "replaces the source ports of the IUT's connections by its own",
             ),
             Need::HostIpv6 => on_lan(lan, lan.properties.host_ipv6, "has no IPv6"),
-            Need::Cable => on_lan(
-                lan,
-                lan.properties.cable,
-                match lan.properties.why_no_cable {
-                    "" => "has no cable that the runner owns (lan wire has)",
-                    why => why,
-                },
-            ),
+            Need::Cable => match lan.properties.why_no_cable {
+                "" => on_lan(
+                    lan,
+                    lan.properties.cable,
+                    "has no cable that the runner owns (lan wire has)",
+                ),
+                why => Applies::Skipped(why.to_owned()),
+            },
         };
         if weight(&this) > weight(&outcome) {
             outcome = this;

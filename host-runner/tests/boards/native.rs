@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, lives, run};
 use hil::board::{BoardError, Image, RunningBoard, start};
-use hil::lan::LanKind;
+use hil::lan::Lan;
 use hil::link::LinkKind;
 use hil_kit::dut::{Dut, Expected, GreetError};
 
@@ -220,7 +220,7 @@ fn refuses_links_and_lans_it_does_not_have() {
             "board obedient has no link \"serial\"; it has: unix"
         );
         options.link = None;
-        options.lan = Some(LanKind::User);
+        options.lan = Some(Lan::User);
         let error = start(&bench.board, &options)
             .await
             .expect_err("no such lan");

@@ -39,7 +39,7 @@ impl Bench {
         for mode in modes {
             bench.link(env!("CARGO_BIN_EXE_bad-agent"), mode);
             text += &format!(
-                "[board.{mode}]\nkind = \"native\"\nfirmware = {{ elf = \"{mode}\" }}\nport = \"bad\"\ndeadline_scale = 0.2\n"
+                "[board.{mode}]\nkind = \"native\"\nfirmware = {{ elf = \"{mode}\" }}\nport = \"bad\"\nlan = \"loopback\"\ndeadline_scale = 0.2\n"
             );
         }
         bench.boards(&text);
@@ -244,6 +244,25 @@ pub(crate) fn have_qemu() -> bool {
     found
 }
 
+/// Whether this machine lets the wire be made; loud, because one without it proves less.
+pub(crate) fn have_wire() -> bool {
+    let bench = Bench::empty();
+    bench.boards(SIM);
+    let doctor = bench.hil(&["doctor", "--board", "sim"]);
+    let found = doctor.stdout.contains("\u{2713} wire");
+    if !found {
+        let required = std::env::var_os("HIL_REQUIRE_WIRE").is_some();
+        assert!(!required, "there must be a wire:\n{}", doctor.stdout);
+        eprintln!(
+            "NOT TESTED: the wire is refused on this machine (hil doctor says what would unlock it)"
+        );
+    }
+    found
+}
+
+/// The board sim.
+pub(crate) const SIM: &str = "default = \"sim\"\n[board.sim]\nkind = \"native\"\nstack = \"own\"\nfirmware = \"sim\"\nport = \"smoltcp\"\nlan = \"wire\"\n";
+
 /// Events of a running `hil --json -`, as they come.
 pub(crate) struct Live {
     events: mpsc::Receiver<Value>,
@@ -293,17 +312,35 @@ impl Live {
         rustix::process::kill_process(Pid::from_child(&self.hil), signal).expect("it lives");
     }
 
-    /// The board's process: the only child of `hil` while cases run.
+    /// The board's process: the only child of `hil` while cases run that is no keeper.
     pub(crate) fn board(&self) -> Board {
+        let mut boards = self.children().into_iter().filter(|(_, keeps)| !keeps);
+        let (child, _) = boards.next().expect("hil runs a board");
+        assert_eq!(boards.next(), None, "hil runs one board");
+        Board::of(child)
+    }
+
+    /// The processes that keep namespaces.
+    pub(crate) fn keepers(&self) -> Vec<Board> {
+        let all = self.children().into_iter();
+        all.filter(|(_, keeps)| *keeps)
+            .map(|(number, _)| Board::of(number))
+            .collect()
+    }
+
+    /// Number of every child of `hil`, and whether it keeps a namespace.
+    fn children(&self) -> Vec<(i32, bool)> {
         let hil = self.hil.id().to_string();
-        let numbers = fs::read_dir("/proc")
+        fs::read_dir("/proc")
             .expect("/proc")
             .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        let mut children = numbers.filter(|number| parent_of(*number).as_deref() == Some(&hil));
-        let child = children.next().expect("hil runs a board");
-        assert_eq!(children.next(), None, "hil runs one process");
-        Board::of(child)
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+            .filter(|number| parent_of(*number).as_deref() == Some(&hil))
+            .map(|number| {
+                let words = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+                (number, words.starts_with(b"hil-namespace"))
+            })
+            .collect()
     }
 
     /// Sends a signal to `hil` and everybody else in its group.

@@ -7,3 +7,4 @@ mod losses;
 mod measures;
 mod outputs;
 mod snapshots;
+mod wire;

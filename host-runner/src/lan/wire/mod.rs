@@ -11,11 +11,13 @@
 //! * a Unix datagram socket, a frame each, for an IUT that has a stack of its own. A datagram of one byte is no
 //!   frame: it says that the cable is plugged in (1) or pulled (0), as far as the board has a PHY to see it;
 //! * a kernel in a namespace of its own, for an IUT that is the kernel's sockets;
+//! * an interface of this machine that only the board is behind;
 //! * nobody.
 //!
 //! Must not: judge.
 
 mod enter;
+pub(super) mod interface;
 mod joined;
 mod namespace;
 mod packet;
@@ -39,6 +41,7 @@ pub(crate) use self::enter::inherit;
 pub(crate) use self::joined::Joined;
 use self::namespace::{Addresses, Namespace};
 pub use self::namespace::{keep_if_asked, use_program};
+pub use self::packet::no_offloads;
 pub use self::refusal::{Refusal, is_required};
 use self::relay::{Relay, SetPhy};
 use super::ports::OwnPorts;
@@ -62,6 +65,7 @@ pub(crate) enum Phy {
 /// A cable with a kernel at one end.
 #[derive(Debug)]
 pub struct Wire {
+    name: &'static str,
     plan: WirePlan,
     ports: OwnPorts,
     services: Arc<Services>,
@@ -95,6 +99,7 @@ impl Wire {
             None => Err(io::Error::other("the wire is gone")),
         })));
         Ok(Self {
+            name: "wire",
             plan,
             ports: OwnPorts::default(),
             services: Services::start(Arc::clone(&cable) as _),
@@ -102,6 +107,15 @@ impl Wire {
             board: Mutex::new(None),
             namespace,
         })
+    }
+
+    /// The same cable with an interface of this machine at the board's end: nobody else is to be behind it.
+    #[must_use]
+    pub(crate) fn beyond_a_nic(self) -> Self {
+        Self {
+            name: "nic",
+            ..self
+        }
     }
 
     /// Whether one can be made here, and whether it speaks IPv6: makes the costly part of one and drops it.
@@ -155,6 +169,25 @@ impl Wire {
         Ok(())
     }
 
+    /// Plugs in whatever is behind an interface of this machine.
+    ///
+    /// # Errors
+    /// There is none of that name, or this process may not take its frames.
+    pub(crate) fn plug_in_nic(&self, name: &str) -> io::Result<()> {
+        let index = interface::number(name)?;
+        let frames = packet::open_for_all(index).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("taking the frames of {name} needs root or CAP_NET_RAW: {error}"),
+            )
+        })?;
+        // Allowed to fewer: without it a burst may arrive as one long frame.
+        let _ = no_offloads(name);
+        self.cable.on_set_link(None);
+        self.cable.attach_board(frames.into());
+        Ok(())
+    }
+
     /// The address that a board gets.
     pub(crate) const fn plan(&self) -> WirePlan {
         self.plan
@@ -195,7 +228,7 @@ fn by_cable(end: OwnedFd) -> SetPhy {
 
 impl SocketFactory for Wire {
     fn name(&self) -> &str {
-        "wire"
+        self.name
     }
 
     fn properties(&self) -> LanProperties {

@@ -32,13 +32,19 @@ pub(crate) fn open(index: u32) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn set(
-    socket: &Socket,
-    level: libc::c_int,
-    name: libc::c_int,
-    value: libc::c_int,
-) -> io::Result<()> {
-    // SAFETY: the value is a C int that lives during the call, and its size is given.
+/// The same, also of what is addressed to other hardware addresses than the interface's.
+pub(crate) fn open_for_all(index: u32) -> io::Result<Socket> {
+    let socket = open(index)?;
+    // SAFETY: all zero is a valid packet_mreq.
+    let mut all: libc::packet_mreq = unsafe { core::mem::zeroed() };
+    all.mr_ifindex = index as libc::c_int;
+    all.mr_type = libc::PACKET_MR_PROMISC as u16;
+    set(&socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, all)?;
+    Ok(socket)
+}
+
+fn set<T>(socket: &Socket, level: libc::c_int, name: libc::c_int, value: T) -> io::Result<()> {
+    // SAFETY: the value lives during the call, and its size is given.
     let done = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -74,7 +80,10 @@ fn address(index: u32) -> io::Result<SockAddr> {
 
 /// Switches off what a driver would leave to hardware: checksums and segmentation. Else the far end of a veth
 /// pair sees unfinished frames.
-pub(crate) fn no_offloads(interface: &str) -> io::Result<()> {
+///
+/// # Errors
+/// There is no such interface, or this process may not configure it.
+pub fn no_offloads(interface: &str) -> io::Result<()> {
     const SIOCETHTOOL: libc::c_ulong = 0x8946;
     /// `ETHTOOL_SRXCSUM`, `ETHTOOL_STXCSUM`, `ETHTOOL_STSO`, `ETHTOOL_SGSO`, `ETHTOOL_SGRO` of linux/ethtool.h.
     const OFF: [u32; 5] = [0x15, 0x17, 0x1f, 0x24, 0x2c];

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
-use smoltcp::phy::{self, Checksum, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
+use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
 /// Largest frame, without FCS: 1500 bytes and the Ethernet header.
@@ -159,10 +159,7 @@ impl Device for Card {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ethernet;
         capabilities.max_transmission_unit = LARGEST;
-        let mut checksums = ChecksumCapabilities::default();
-        // As on the firmware's card: the stack makes and checks all of them.
-        checksums.ipv4 = Checksum::Both;
-        capabilities.checksum = checksums;
+        // As on the firmware's card the stack makes and checks all checksums, which is smoltcp's default.
         capabilities
     }
 }

@@ -6,6 +6,7 @@
 
 mod card;
 mod inherited;
+mod interface;
 mod options;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -10,7 +10,7 @@ use nsapi_smoltcp::SmoltcpStack;
 use smoltcp::phy::Device;
 
 use crate::card::Card;
-use crate::inherited;
+use crate::{inherited, interface};
 
 /// The board's hardware address unless it is told another one: locally administered.
 const MAC: [u8; 6] = [0x02, 0x68, 0x69, 0x6c, 0x00, 0x03];
@@ -20,6 +20,8 @@ const MAC: [u8; 6] = [0x02, 0x68, 0x69, 0x6c, 0x00, 0x03];
 enum Net {
     /// An inherited datagram socket.
     Descriptor(i32),
+    /// Over an interface of this machine.
+    Interface(String),
 }
 
 /// Addresses that need no DHCP.
@@ -35,8 +37,8 @@ pub(crate) fn all() -> [Arg; 3] {
     [
         Arg::new("net")
             .long("net")
-            .value_name("fd:N")
-            .help("Where frames go: an inherited datagram socket, a frame each")
+            .value_name("fd:N|if:NAME")
+            .help("Where frames go: an inherited datagram socket, a frame each; or an interface of this machine")
             .required(true)
             .value_parser(net),
         Arg::new("mac")
@@ -61,6 +63,9 @@ pub(crate) fn card(arguments: &mut Arguments) -> Result<Card, String> {
                 .map_err(|error| format!("descriptor {number}: {error}"))?;
             Card::new(cable).map_err(|error| format!("no card on descriptor {number}: {error}"))
         }
+        Net::Interface(name) => interface::frames(&name)
+            .and_then(Card::new)
+            .map_err(|error| format!("no card on the interface {name}: {error}")),
     }
 }
 
@@ -87,10 +92,15 @@ impl Fixed {
 }
 
 fn net(text: &str) -> Result<Net, String> {
+    let wrong = || "a network is written fd:N or if:NAME".to_owned();
+    if let Some(name) = text.strip_prefix("if:") {
+        return match name {
+            "" => Err(wrong()),
+            name => Ok(Net::Interface(name.to_owned())),
+        };
+    }
     let number = text.strip_prefix("fd:").and_then(|it| it.parse().ok());
-    number
-        .map(Net::Descriptor)
-        .ok_or_else(|| "a network is written fd:N".to_owned())
+    number.map(Net::Descriptor).ok_or_else(wrong)
 }
 
 fn mac_address(text: &str) -> Result<[u8; 6], String> {
@@ -130,7 +140,8 @@ mod tests {
     #[test]
     fn options_are_read_and_refused() {
         assert_eq!(net("fd:7"), Ok(Net::Descriptor(7)));
-        assert!(net("7").is_err() && net("fd:x").is_err());
+        assert_eq!(net("if:eth1"), Ok(Net::Interface("eth1".into())));
+        assert!(net("if:").is_err() && net("7").is_err() && net("fd:x").is_err());
         assert_eq!(mac_address("02:00:00:00:00:0a"), Ok([2, 0, 0, 0, 0, 10]));
         assert!(mac_address("03:00:00:00:00:01").is_err(), "a group's");
         assert!(mac_address("02:00:00:00:01").is_err());

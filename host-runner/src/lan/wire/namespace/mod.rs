@@ -23,6 +23,7 @@ use socket2::{Domain, Socket, Type};
 
 pub(crate) use self::message::Addresses;
 use self::message::{Reply, Request};
+pub(super) use self::netlink::Netlink;
 use super::refusal::Refusal;
 use crate::board::spawn_lasting;
 

@@ -10,8 +10,8 @@ use libc::{
     IFF_NOARP, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND,
     IFLA_LINKINFO, NDA_DST, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE,
     NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, RT_TABLE_MAIN,
-    RTA_DST, RTA_GATEWAY, RTA_OIF, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWADDR, RTM_NEWLINK,
-    RTM_NEWROUTE, RTN_UNICAST, RTPROT_STATIC,
+    RTA_DST, RTA_GATEWAY, RTA_OIF, RTM_DELNEIGH, RTM_GETADDR, RTM_GETNEIGH, RTM_NEWADDR,
+    RTM_NEWLINK, RTM_NEWROUTE, RTN_UNICAST, RTPROT_STATIC,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -26,10 +26,12 @@ const NESTED: u16 = 1 << 15;
 const HEADER: usize = 16;
 /// `struct ndmsg`.
 const NEIGHBOUR: usize = 12;
+/// `struct ifaddrmsg`.
+const ADDRESS: usize = 8;
 
 /// A connection to the kernel of one namespace.
 #[derive(Debug)]
-pub(super) struct Netlink(Socket);
+pub(in crate::lan) struct Netlink(Socket);
 
 /// What an interface is set to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +44,7 @@ pub(super) struct LinkState {
 
 impl Netlink {
     /// To the namespace of this thread.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(in crate::lan) fn open() -> io::Result<Self> {
         let route = Protocol::from(libc::NETLINK_ROUTE);
         let socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, Some(route))?;
         Ok(Self(socket))
@@ -180,6 +182,32 @@ impl Netlink {
             }
         }
         Ok(())
+    }
+
+    /// The addresses of an interface.
+    pub(in crate::lan) fn addresses(&self, index: u32) -> io::Result<Vec<IpAddr>> {
+        let mut question = Message::new(RTM_GETADDR, NLM_F_DUMP);
+        question.put(&[0; ADDRESS]);
+        let mut found = Vec::new();
+        for answer in self.dump(question)? {
+            let Some((head, attributes)) = answer.split_first_chunk::<ADDRESS>() else {
+                continue;
+            };
+            if head[4..8] != index.to_ne_bytes() {
+                continue;
+            }
+            // Of a cable between two, the address is the other one's, and the local one is its own.
+            let own = find(attributes, IFA_LOCAL).or_else(|| find(attributes, IFA_ADDRESS));
+            let Some(own) = own else {
+                continue;
+            };
+            if let Ok(bytes) = <[u8; 4]>::try_from(own) {
+                found.push(bytes.into());
+            } else if let Ok(bytes) = <[u8; 16]>::try_from(own) {
+                found.push(bytes.into());
+            }
+        }
+        Ok(found)
     }
 
     /// Sends a request and takes the kernel's word on it.
