@@ -44,8 +44,8 @@ complaints! {
     unknown_kind: "[board.a]\nkind = \"qmeu\"\nfirmware = \"native-posix\"\nport = \"posix\"\n";
     later_kind: "[board.a]\nkind = \"probe\"\nmachine = \"x\"\nfirmware = \"native-posix\"\nport = \"posix\"\n";
     unknown_lan: "[board.a]\nkind = \"qemu\"\nmachine = \"m\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = \"usr\"\n";
-    later_lans: "[board.a]\nkind = \"qemu\"\nmachine = \"m\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = { nic = \"eth1\" }\n\
-        [board.b]\nkind = \"native\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = \"wire\"\n";
+    lans_that_do_not_fit: "[board.a]\nkind = \"qemu\"\nmachine = \"m\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = { nic = \"eth1\" }\n\
+        [board.b]\nkind = \"native\"\nfirmware = \"native-posix\"\nport = \"posix\"\nstack = \"mine\"\nlan = { nik = \"eth1\", exclusive = 1 }\n";
     lan_of_another_kind: "[board.a]\nkind = \"native\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = \"user\"\n";
     links: "[board.a]\nkind = \"native\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlink.serial = { uart = 0 }\n\
         [board.b]\nkind = \"qemu\"\nmachine = \"m\"\nfirmware = \"native-posix\"\nport = \"posix\"\n\
