@@ -103,6 +103,8 @@ impl Ghost {
             },
             absorbed: start,
             cursor: start,
+            data_until: start,
+            said_ack: -1,
             left_alone: false,
         }
     }

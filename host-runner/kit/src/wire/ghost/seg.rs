@@ -167,6 +167,9 @@ impl<'a> Seg<'a> {
             line += ", spoilt";
         }
         tcp.say(format_args!("sends {line}"));
+        if flags.contains(Flags::ACK) {
+            tcp.said_ack = tcp.said_ack.max(ack);
+        }
         if flags.contains(Flags::RST) && !spoilt {
             tcp.record.over |= tcp.record.acked == Some(seq);
         }

@@ -31,6 +31,10 @@ pub struct GhostTcp {
     pub(super) absorbed: usize,
     /// Frames of the log that expectations have passed.
     pub(super) cursor: usize,
+    /// Place in the log behind the latest segment that brought data.
+    pub(super) data_until: usize,
+    /// Furthest that the ghost has acknowledged.
+    pub(super) said_ack: i64,
     pub(super) left_alone: bool,
 }
 
@@ -82,12 +86,16 @@ impl GhostTcp {
         if end <= self.absorbed {
             return;
         }
-        let mut frames = self.ghost.wire().shared.log.since(self.absorbed);
-        frames.truncate(end - self.absorbed);
+        let from = self.absorbed;
+        let mut frames = self.ghost.wire().shared.log.since(from);
+        frames.truncate(end - from);
         self.absorbed = end;
-        for frame in frames {
+        for (at, frame) in (from..).zip(frames) {
             if let Some(got) = self.read(&frame) {
                 self.record.take(&got);
+                if !got.data.is_empty() {
+                    self.data_until = at + 1;
+                }
             }
         }
     }
@@ -319,8 +327,8 @@ impl GhostTcp {
             .await
     }
 
-    /// Requires exactly these data as the next ones of the board's stream after `from` bytes of it; every segment that
-    /// brings something is acknowledged.
+    /// Requires exactly these data as the next ones of the board's stream after `from` bytes of it; they are acknowledged
+    /// as they come. Later expectations look behind the last segment that brought some.
     ///
     /// # Errors
     /// A violation `…/data` if others come, or not all in time.
@@ -349,6 +357,10 @@ impl GhostTcp {
             }
         }
         self.absorb();
+        self.cursor = self.cursor.max(self.data_until);
+        if self.said_ack < self.record.rcv_nxt() {
+            self.ack();
+        }
         let got = self.record.received.get(from..).unwrap_or_default();
         let got = &got[..got.len().min(data.len())];
         if got == data {

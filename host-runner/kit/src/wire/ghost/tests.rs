@@ -195,6 +195,8 @@ async fn a_connection_is_opened_used_and_closed_over_both_families() {
         tcp.expect_ack(250, SOON).await.unwrap();
         tcp.expect_data(0, &[7; 250], SOON).await.unwrap();
         assert_eq!((tcp.place(), tcp.rcv_nxt(), tcp.acked()), (250, 250, 250));
+        // What came with the data is behind.
+        assert!(tcp.since_mark().is_empty());
         // Ahead of a gap, then too old: the board says what it wants.
         tcp.seg().seq(300).data(b"ahead").send();
         tcp.expect_ack(250, SOON).await.unwrap();
