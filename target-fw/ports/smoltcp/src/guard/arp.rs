@@ -3,9 +3,10 @@
 
 use core::net::Ipv4Addr;
 
+use super::Verdict;
 use super::frame::{ARP, ETHERNET, bytes, is_host_mac, put, u16_at};
+use super::own::Own;
 use super::packet::Address;
-use super::{Own, Verdict};
 
 /// Length of a frame with ARP for Ethernet and IPv4, without padding.
 pub(super) const ARP_FRAME: usize = ETHERNET + 28;

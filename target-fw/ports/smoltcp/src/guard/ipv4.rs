@@ -2,9 +2,10 @@
 
 use core::net::Ipv4Addr;
 
+use super::Verdict;
 use super::frame::{ETHERNET, bytes, is_host_mac, u8_at, u16_at};
+use super::own::Own;
 use super::packet::{Packet, protocol};
-use super::{Own, Verdict};
 
 /// The UDP port of DHCP clients.
 const DHCP_CLIENT: u16 = 68;

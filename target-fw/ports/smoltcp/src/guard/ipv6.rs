@@ -8,8 +8,9 @@ use smoltcp::iface::SocketSet;
 use super::arp::Neighbours;
 use super::extensions::Problem;
 use super::frame::{ETHERNET, IPV6, bytes, is_host_mac, put, put_summed, u8_at, u16_at};
+use super::own::Own;
 use super::packet::{IPV6_HEADER, Packet, protocol};
-use super::{Own, Verdict, icmp};
+use super::{Verdict, icmp};
 
 /// Types of ICMPv6 messages.
 pub(super) mod kind {

@@ -16,6 +16,7 @@ mod icmp;
 mod ipv4;
 mod ipv6;
 mod outgoing;
+mod own;
 mod packet;
 mod reports;
 mod segments;
@@ -27,7 +28,6 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use smoltcp::iface::{Interface, SocketSet};
 use smoltcp::phy::{Device, RxToken as _, TxToken as _};
 use smoltcp::time::Instant;
-use smoltcp::wire::IpCidr;
 
 use self::arp::{ARP_FRAME, Neighbours};
 pub(crate) use self::device::Guarded;
@@ -38,7 +38,8 @@ use self::flows::Flows;
 use self::frame::{ARP, IPV4, IPV6, SHORTEST, TAGGED, bytes, u16_at};
 use self::icmp::Errors;
 use self::outgoing::Notes;
-use self::packet::{Address, Packet, mapped, protocol};
+use self::own::Own;
+use self::packet::{Packet, protocol};
 use self::reports::Meaning;
 use self::segments::Again;
 
@@ -83,57 +84,6 @@ pub(crate) enum Fetched {
     Handled,
     /// There is one for smoltcp.
     Frame,
-}
-
-/// Who we are.
-struct Own<'a> {
-    mac: [u8; 6],
-    addresses: &'a [IpCidr],
-    now_us: u64,
-}
-
-impl Own<'_> {
-    fn has(&self, ip: Address) -> bool {
-        self.addresses.iter().any(|own| mapped(own.address()) == ip)
-    }
-
-    /// The link-local IPv6 address.
-    fn link_local(&self) -> Option<Ipv6Addr> {
-        let own = self.addresses.iter().map(|own| mapped(own.address()));
-        own.into_iter().find(Ipv6Addr::is_unicast_link_local)
-    }
-
-    /// The IPv4 addresses with the lengths of their prefixes.
-    fn v4_networks(&self) -> impl Iterator<Item = (Ipv4Addr, u8)> {
-        self.addresses.iter().filter_map(|own| match own {
-            IpCidr::Ipv4(own) => Some((own.address(), own.prefix_len())),
-            IpCidr::Ipv6(_) => None,
-        })
-    }
-
-    /// The IPv4 address.
-    fn v4(&self) -> Option<Ipv4Addr> {
-        self.v4_networks().next().map(|(ip, _)| ip)
-    }
-
-    fn is_on_link(&self, ip: Ipv4Addr) -> bool {
-        self.addresses
-            .iter()
-            .any(|own| own.contains_addr(&ip.into()))
-    }
-
-    /// Whether an address means all hosts of our network; the smallest networks have none (RFC 3021).
-    fn is_subnet_broadcast(&self, ip: Ipv4Addr) -> bool {
-        self.v4_networks().any(|(own, prefix)| {
-            let hosts = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
-            prefix < 31 && own.to_bits() | hosts == ip.to_bits()
-        })
-    }
-
-    /// Whether an address can be another host's.
-    fn is_host(&self, ip: Ipv4Addr) -> bool {
-        ipv4::is_unicast(ip) && !self.is_subnet_broadcast(ip) && !self.has(ip.to_ipv6_mapped())
-    }
 }
 
 /// The guard.
