@@ -1,10 +1,14 @@
 //! Suite `packet`: what a stack must put on the wire and survive from it, below the socket API (by RFC). The cable is
 //! the runner's; ghosts play the other end. One file per protocol.
 
+mod arp;
 mod dhcp;
 mod dhcp_lease;
 mod dhcp_parse;
 mod driver;
+mod icmp;
+mod ipv4;
 mod ipv6;
 mod multicast;
 mod nd;
+mod udp;
