@@ -154,7 +154,8 @@ async fn malformed(cx: &mut Ctx) -> Outcome {
         frame
     };
     let mut frames = vec![
-        spoiled(14, &[0, 6]),
+        // Not 6: stacks take what is meant for IEEE 802 networks as Ethernet's.
+        spoiled(14, &[0, 7]),
         spoiled(14, &[0xff, 0xff]),
         spoiled(16, &[0x86, 0xdd]),
         spoiled(20, &[0, 0]),
