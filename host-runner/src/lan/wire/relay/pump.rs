@@ -15,10 +15,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use hil_kit::wire::{End, Origin};
+use hil_kit::wire::{End, MIN_FRAME, Origin};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
+use rustix::net::{AddressFamily, SendFlags, send};
 
 use super::batch::{Batch, Beside, tell_what_is_beside};
 use super::recorder::Recorder;
@@ -34,6 +34,8 @@ const LONGEST: usize = 14 + 4 + 1500;
 struct Port {
     end: End,
     socket: Option<OwnedFd>,
+    /// A kernel speaks here, over an interface that is none of hardware.
+    of_kernel: bool,
     sending: VecDeque<Arc<[u8]>>,
     /// The socket takes no more right now.
     full: bool,
@@ -157,11 +159,26 @@ fn wait(shared: &Shared, ports: &mut [Port; 2], due: Option<Instant>, retry: boo
     }
 }
 
+/// A frame as a controller would put it on the cable: filled up with zeros to the least length. A virtual interface
+/// leaves that out, and there is no other controller at this end.
+fn filled_up(bytes: Arc<[u8]>) -> Arc<[u8]> {
+    if bytes.is_empty() || bytes.len() >= MIN_FRAME {
+        return bytes;
+    }
+    let mut whole = [0; MIN_FRAME];
+    whole[..bytes.len()].copy_from_slice(&bytes);
+    Arc::from(whole)
+}
+
 impl Port {
-    const fn new(end: End, socket: Option<OwnedFd>) -> Self {
+    fn new(end: End, socket: Option<OwnedFd>) -> Self {
+        let of_kernel = socket.as_ref().is_some_and(|socket| {
+            rustix::net::sockopt::socket_domain(socket) == Ok(AddressFamily::PACKET)
+        });
         Self {
             end,
             socket,
+            of_kernel,
             sending: VecDeque::new(),
             full: false,
             ready: false,
@@ -182,7 +199,9 @@ impl Port {
         };
         let before = into.len();
         let origin = Origin::Sent(self.end);
+        let of_kernel = self.of_kernel;
         let read = batch.read(socket.as_fd(), |bytes, beside| {
+            let bytes = if of_kernel { filled_up(bytes) } else { bytes };
             into.push((origin, bytes, beside));
         });
         match read {
