@@ -10,6 +10,7 @@ mod errors;
 mod exhaust;
 mod foreign;
 mod interface;
+mod ipv6;
 mod legacy;
 mod nonblocking;
 mod options;

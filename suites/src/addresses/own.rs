@@ -158,3 +158,38 @@ async fn addresses_of_many(cx: &mut Ctx) -> Outcome {
     }
     Ok(())
 }
+
+/// The board's own address is the one that it answers for on the cable, at the hardware address it tells and sends from.
+#[case(level = Must, cite = ["addresses.own.reported", "ADR-14"], needs = [Udp, Ipv4, Cable], profile = Quick)]
+async fn reported(cx: &mut Ctx) -> Outcome {
+    let wire = cx.wire()?;
+    let own = cx.iut_address().await?;
+    // Found by asking who has the address that the API tells.
+    let board = wire.board().await?;
+    let mut peer = cx.scripter().await?;
+    let udp = cx.udp().await?;
+    let told = cx.interface().mac().await?;
+    if let [a, b, c, d, e, f] = *told.data() {
+        let told = hil_kit::wire::Mac([a, b, c, d, e, f]);
+        let (expected, observed) = (board.mac.to_string(), told.to_string());
+        cx.require(told == board.mac, "mac", expected, observed)?;
+    }
+
+    udp.send_to(peer.address(), b"whence")
+        .await?
+        .expect(hil_kit::Size(6))?;
+    peer.expect(b"whence").await?;
+    let datagram = hil_kit::wire::from_board().udp().payload(*b"whence");
+    let frame = wire
+        .expect(datagram, core::time::Duration::from_secs(1))
+        .await?;
+    let packet = frame.packet();
+    let right = match own.ip {
+        IpAddress::V4(ip) => packet.src_ip() == Some(core::net::IpAddr::from(ip)),
+        IpAddress::V6(ip) => packet.src_ip() == Some(core::net::IpAddr::from(ip)),
+        IpAddress::Unspec => false,
+    };
+    let right = right && packet.source() == board.mac;
+    let expected = format!("from {} at {}", hil_kit::text::address(own), board.mac);
+    cx.require(right, "source", expected, packet.to_string())
+}
