@@ -235,13 +235,13 @@ const FOREIGN_PORTS: [(u16, u16); 3] = [(68, 68), (6767, 68), (67, 6868)];
 /// Last byte of the address in the first answer that is not the client's.
 const FIRST_FOREIGN: u8 = 60;
 
-fn flip(message: &mut [u8], bytes: core::ops::Range<usize>) {
+pub(super) fn flip(message: &mut [u8], bytes: core::ops::Range<usize>) {
     for byte in message.get_mut(bytes).unwrap_or_default() {
         *byte ^= 0x5a;
     }
 }
 
-fn set(message: &mut [u8], at: usize, value: u8) {
+pub(super) fn set(message: &mut [u8], at: usize, value: u8) {
     if let Some(byte) = message.get_mut(at) {
         *byte = value;
     }
@@ -341,139 +341,4 @@ async fn two_servers(cx: &mut Ctx) -> Outcome {
     wire.inject(Craft::udp(server, 67, to, 68, acknowledgement));
     comes_up_with(cx, lease.address).await?;
     reaches_the_host(cx).await
-}
-
-/// Of several routers the first is the gateway; several DNS servers and unknown options do not disturb.
-#[case(level = Must, cite = ["packet.dhcp.options", "DHC-W-06"], needs = [Interface, Tcp, Cable], profile = Quick, tags = ["exclusive"])]
-async fn several_of_each(cx: &mut Ctx) -> Outcome {
-    let dhcp = cx.dhcp()?;
-    let [host, other] = WirePlan::STANDARD.host_ipv4;
-    let mut lease = dhcp.standard_lease().of(Ipv4Addr::new(192, 0, 2, 45));
-    lease.routers = vec![other, host];
-    lease.dns = (1..=5).map(|last| Ipv4Addr::new(192, 0, 2, last)).collect();
-    lease.more = vec![(43, vec![1, 2, 3]), (224, vec![0xff; 40])];
-    let address = lease.address;
-    dhcp.lease(lease);
-
-    down(cx).await?;
-    up_with(cx, address).await?;
-
-    let gateway = SocketAddress::new(IpAddress::V4(other.octets()), 0);
-    cx.interface().gateway().await?.expect(Peer(gateway))?;
-    reaches_the_host(cx).await
-}
-
-/// Noted: what becomes of a lease without a network mask.
-///
-/// The control: with a mask the interface goes up, before and afterwards.
-#[case(level = Must, cite = ["packet.dhcp.no-mask", "DHC-W-06"], needs = [Interface, Tcp, Cable], profile = Full, tags = ["exclusive"])]
-async fn without_mask(cx: &mut Ctx) -> Outcome {
-    let interface = cx.interface();
-    let dhcp = cx.dhcp()?;
-    down(cx).await?;
-    up_with(cx, dhcp.standard_lease().address).await?;
-    let mut lease = dhcp.standard_lease();
-    lease.prefix = None;
-
-    let discover = discovering(cx, &dhcp).await?;
-    answer(&dhcp, &lease, &discover);
-    let request = dhcp.expect(DhcpKind::Request, Duration::from_secs(1)).await;
-    let word = if let Ok(request) = request {
-        answer(&dhcp, &lease, &request);
-        let status = interface
-            .wait(&[Status::GlobalUp], Duration::from_secs(1))
-            .await?;
-        if status.code() == Status::GlobalUp as i32 {
-            let mask = interface.netmask().await?;
-            mask.address()
-                .map_or_else(|| "no mask".into(), text::address)
-        } else {
-            "acknowledgement ignored".into()
-        }
-    } else {
-        "offer ignored".into()
-    };
-
-    interface.set_blocking(true).await?.expect(Done)?;
-    dhcp.lease(dhcp.standard_lease());
-    down(cx).await?;
-    up_with(cx, dhcp.standard_lease().address).await?;
-    reaches_the_host(cx).await?;
-    cx.positive_control();
-    cx.note("dhcp.lease-without-mask", word);
-    Ok(())
-}
-
-/// When its REQUEST is refused by NAK the client begins anew, and gets an address.
-#[case(level = Must, cite = ["packet.dhcp.nak", "DHC-W-08"], needs = [Interface, Tcp, Cable], profile = Full, tags = ["exclusive"])]
-async fn refused(cx: &mut Ctx) -> Outcome {
-    let dhcp = cx.dhcp()?;
-    let interface = cx.interface();
-    down(cx).await?;
-    dhcp.next(DhcpKind::Request, Answer::Nak);
-    interface.set_blocking(false).await?.expect(Done)?;
-    interface.connect().await?.expect(Done)?;
-
-    dhcp.expect(DhcpKind::Request, SOON).await?;
-    dhcp.expect(DhcpKind::Discover, ANEW).await?;
-
-    comes_up_with(cx, dhcp.standard_lease().address).await?;
-    reaches_the_host(cx).await
-}
-
-/// A NAK of another transaction is ignored.
-#[case(level = Must, cite = ["packet.dhcp.foreign-nak", "DHC-W-08"], needs = [Interface, Tcp, Cable], profile = Quick, tags = ["exclusive"])]
-async fn nak_of_another_transaction(cx: &mut Ctx) -> Outcome {
-    foreign_nak(cx, |nak, _| flip(nak, 4..8)).await
-}
-
-/// A NAK of another server than the one that was chosen is ignored.
-#[case(level = Must, cite = ["packet.dhcp.foreign-nak", "DHC-W-08"], needs = [Interface, Tcp, Cable], profile = Quick, tags = ["exclusive"])]
-async fn nak_of_another_server(cx: &mut Ctx) -> Outcome {
-    foreign_nak(cx, |nak, server| {
-        let other = Ipv4Addr::new(192, 0, 2, 250).octets();
-        let own = server.octets();
-        let places = nak
-            .windows(6)
-            .position(|it| it == [&[54, 4], &own[..]].concat());
-        for (at, byte) in places.into_iter().flat_map(|at| at + 2..).zip(other) {
-            set(nak, at, byte);
-        }
-    })
-    .await
-}
-
-/// The client gets a NAK that `spoil` makes somebody else's, then its ACK: it goes up without beginning anew.
-async fn foreign_nak(cx: &Ctx, spoil: fn(&mut [u8], Ipv4Addr)) -> Outcome {
-    let dhcp = cx.dhcp()?;
-    let lease = dhcp.standard_lease();
-    let discover = discovering(cx, &dhcp).await?;
-    answer(&dhcp, &lease, &discover);
-    let request = dhcp.expect(DhcpKind::Request, SOON).await?;
-    let mut nak = dhcp
-        .compose(&Answer::Nak, &request)
-        .pop()
-        .unwrap_or_default();
-    let right = nak.clone();
-    spoil(&mut nak, lease.server);
-    if nak == right {
-        return Err(hil_kit::Trouble::CaseBug("the NAK is the right one".into()).into());
-    }
-
-    dhcp.send(Node::broadcast(Ipv4Addr::BROADCAST), nak);
-    answer(&dhcp, &lease, &request);
-
-    comes_up_with(cx, lease.address).await?;
-    reaches_the_host(cx).await?;
-    let discovers = dhcp
-        .seen()
-        .iter()
-        .filter(|it| it.kind == DhcpKind::Discover)
-        .count();
-    cx.require(
-        discovers == 1,
-        "anew",
-        "one DISCOVER",
-        discovers.to_string(),
-    )
 }

@@ -2,7 +2,7 @@
 //!
 //! Leases are short, so that cases are; T1 and T2 are left to the client: a half and seven eighths of the lease.
 
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
 use hil_kit::wire::service::{Answer, DhcpKind, DhcpSeen};
@@ -127,7 +127,7 @@ async fn rebinding(cx: &mut Ctx) -> Outcome {
 
     // Past the end of the first lease.
     let begins_anew = from_board().dhcp().but_not(from_board().src_ip(FIRST));
-    wire.silence_unwitnessed(begins_anew, share(LEASE, 1.2) - share(LEASE, T2))
+    wire.silence_unwitnessed(begins_anew, share(LEASE, 1.1) - share(LEASE, T2))
         .await?;
     tcp.send_all(b"still there").await?;
     peer.expect_bytes(b"still there").await
@@ -225,4 +225,90 @@ async fn renewal_refused(cx: &mut Ctx) -> Outcome {
     tcp.close().await?.expect(Done)?;
     not_used(cx, &wire, &anew).await?;
     reaches_the_host(cx).await
+}
+
+/// The renewal goes to the server that the lease names, not to the host that its messages came from.
+#[case(level = Must, cite = ["packet.dhcp.identifier", "DHC-W-14"], needs = [Interface, Cable], profile = Full, tags = ["exclusive"])]
+async fn server_identifier(cx: &mut Ctx) -> Outcome {
+    let dhcp = cx.dhcp()?;
+    let server = cx.ghost().await?;
+    let mut lease = dhcp.standard_lease().of(FIRST).lasting(SHORT);
+    lease.server = server.ipv4();
+    dhcp.lease(lease);
+    down(cx).await?;
+    up_with(cx, FIRST).await?;
+
+    let patience = Duration::from_secs(SHORT.into());
+    let renewal = dhcp
+        .expect_that("a renewal", patience, DhcpSeen::is_renewal)
+        .await?;
+    let (expected, observed) = (server.node(), renewal.to);
+    let right = (observed.0, IpAddr::from(observed.1)) == (expected.mac, expected.ip);
+    let observed = format!("to {} {}", observed.0, observed.1);
+    cx.require(
+        right,
+        "identifier",
+        format!("to {} {}", expected.mac, expected.ip),
+        observed,
+    )
+}
+
+/// Odd times, and how they come about.
+type Odd = (&'static str, [Option<u32>; 3]);
+
+/// Times of leases, T1 and T2 that make no sense.
+const ODD: [Odd; 5] = [
+    ("a lease of 0 s", [Some(0), None, None]),
+    ("a lease of 1 s", [Some(1), None, None]),
+    ("T1 of 0 s", [Some(60), Some(0), None]),
+    ("T1 after T2 after the end", [Some(30), Some(50), Some(40)]),
+    (
+        "a lease for ever",
+        [Some(u32::MAX), Some(u32::MAX), Some(u32::MAX)],
+    ),
+];
+/// Most messages of a client in its first second; two get it the lease.
+const STORM: usize = 8;
+const SECOND_OF_ALL: Duration = Duration::from_secs(1);
+/// After such a silence nothing more is waited for.
+const SILENT: Duration = Duration::from_millis(700);
+
+/// Odd times of a lease do no harm: no storm of questions, and with a good lease the interface is up again.
+#[case(level = Must, cite = ["packet.dhcp.odd-times", "DHC-W-13"], needs = [Interface, Tcp, Cable], profile = Full, tags = ["exclusive"])]
+async fn odd_times(cx: &mut Ctx) -> Outcome {
+    let interface = cx.interface();
+    let (wire, dhcp) = (cx.wire()?, cx.dhcp()?);
+    interface.set_blocking(false).await?.expect(Done)?;
+    for (words, [seconds, t1, t2]) in ODD {
+        let mut lease = dhcp.standard_lease();
+        (lease.seconds, lease.t1, lease.t2) = (seconds, t1, t2);
+        cx.say(words);
+        down(cx).await?;
+        dhcp.lease(lease);
+        wire.mark();
+        interface.connect().await?.expect(Done)?;
+        dhcp.expect(DhcpKind::Discover, SOON).await?;
+        let messages = in_a_second(&wire).await;
+        let expected = format!("{words}: up to {STORM} messages");
+        cx.require(messages <= STORM, "storm", expected, messages.to_string())?;
+    }
+
+    dhcp.lease(dhcp.standard_lease());
+    interface.set_blocking(true).await?.expect(Done)?;
+    down(cx).await?;
+    up_with(cx, dhcp.standard_lease().address).await?;
+    reaches_the_host(cx).await
+}
+
+/// How many messages the client sends in the second that begins with the first one; the count ends at a storm.
+async fn in_a_second(wire: &Wire) -> usize {
+    let mut since = None;
+    let mut messages = 0;
+    while messages <= STORM
+        && let Some(frame) = wire.wait_for(from_board().dhcp(), SILENT).await
+        && frame.at <= *since.get_or_insert(frame.at) + SECOND_OF_ALL
+    {
+        messages += 1;
+    }
+    messages
 }

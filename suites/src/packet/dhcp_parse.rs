@@ -1,10 +1,16 @@
-//! The DHCP client and messages that are not as they should be: none harms, and the right one that follows is taken.
+//! The DHCP client and the options it is given: those it uses, and messages that are not as they should be.
 
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use hil_kit::expect::Peer;
+use hil_kit::wire::WirePlan;
 use hil_kit::wire::service::{Dhcp, DhcpKind, DhcpSeen, Lease};
-use hil_kit::{Ctx, Done, Outcome, case};
+use hil_kit::{Ctx, Done, IpAddress, Outcome, SocketAddress, Status, case, text};
 
 use super::dhcp::{
-    OPTIONS, SOON, answer, as_asked, comes_up_with, discovering, message, reaches_the_host,
+    OPTIONS, SOON, answer, as_asked, comes_up_with, discovering, down, message, reaches_the_host,
+    up_with,
 };
 use crate::exhaust::count_tcp;
 
@@ -168,4 +174,65 @@ fn end_of(options: &[u8]) -> usize {
             Some([_]) => return at,
         }
     }
+}
+
+/// Of several routers the first is the gateway; several DNS servers and unknown options do not disturb.
+#[case(level = Must, cite = ["packet.dhcp.options", "DHC-W-06"], needs = [Interface, Tcp, Cable], profile = Quick, tags = ["exclusive"])]
+async fn several_of_each(cx: &mut Ctx) -> Outcome {
+    let dhcp = cx.dhcp()?;
+    let [host, other] = WirePlan::STANDARD.host_ipv4;
+    let mut lease = dhcp.standard_lease().of(Ipv4Addr::new(192, 0, 2, 45));
+    lease.routers = vec![other, host];
+    lease.dns = (1..=5).map(|last| Ipv4Addr::new(192, 0, 2, last)).collect();
+    lease.more = vec![(43, vec![1, 2, 3]), (224, vec![0xff; 40])];
+    let address = lease.address;
+    dhcp.lease(lease);
+
+    down(cx).await?;
+    up_with(cx, address).await?;
+
+    let gateway = SocketAddress::new(IpAddress::V4(other.octets()), 0);
+    cx.interface().gateway().await?.expect(Peer(gateway))?;
+    reaches_the_host(cx).await
+}
+
+/// Noted: what becomes of a lease without a network mask.
+///
+/// The control: with a mask the interface goes up, before and afterwards.
+#[case(level = Must, cite = ["packet.dhcp.no-mask", "DHC-W-06"], needs = [Interface, Tcp, Cable], profile = Full, tags = ["exclusive"])]
+async fn without_mask(cx: &mut Ctx) -> Outcome {
+    let interface = cx.interface();
+    let dhcp = cx.dhcp()?;
+    down(cx).await?;
+    up_with(cx, dhcp.standard_lease().address).await?;
+    let mut lease = dhcp.standard_lease();
+    lease.prefix = None;
+
+    let discover = discovering(cx, &dhcp).await?;
+    answer(&dhcp, &lease, &discover);
+    let request = dhcp.expect(DhcpKind::Request, Duration::from_secs(1)).await;
+    let word = if let Ok(request) = request {
+        answer(&dhcp, &lease, &request);
+        let status = interface
+            .wait(&[Status::GlobalUp], Duration::from_secs(1))
+            .await?;
+        if status.code() == Status::GlobalUp as i32 {
+            let mask = interface.netmask().await?;
+            mask.address()
+                .map_or_else(|| "no mask".into(), text::address)
+        } else {
+            "acknowledgement ignored".into()
+        }
+    } else {
+        "offer ignored".into()
+    };
+
+    interface.set_blocking(true).await?.expect(Done)?;
+    dhcp.lease(dhcp.standard_lease());
+    down(cx).await?;
+    up_with(cx, dhcp.standard_lease().address).await?;
+    reaches_the_host(cx).await?;
+    cx.positive_control();
+    cx.note("dhcp.lease-without-mask", word);
+    Ok(())
 }

@@ -5,6 +5,8 @@ mod arp;
 mod dhcp;
 mod dhcp_lease;
 mod dhcp_parse;
+mod dhcp_refusal;
+mod dhcp_start;
 mod driver;
 mod icmp;
 mod ipv4;

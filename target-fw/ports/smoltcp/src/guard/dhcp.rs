@@ -25,8 +25,11 @@ const CLIENT_PORT: u16 = 68;
 mod option {
     pub(super) const PAD: u8 = 0;
     pub(super) const ROUTERS: u8 = 3;
+    pub(super) const LEASE: u8 = 51;
     pub(super) const MESSAGE_TYPE: u8 = 53;
     pub(super) const SERVER: u8 = 54;
+    pub(super) const RENEWAL: u8 = 58;
+    pub(super) const REBINDING: u8 = 59;
     pub(super) const END: u8 = 255;
 }
 
@@ -83,6 +86,26 @@ fn rewrite(frame: &mut [u8], packet: &Packet, at: usize, value: &[u8]) {
     }
 }
 
+/// Changes any bytes, likewise.
+fn edit(
+    frame: &mut [u8],
+    packet: &Packet,
+    range: core::ops::Range<usize>,
+    change: impl FnOnce(&mut [u8]),
+) {
+    // Checksums are about whole words.
+    let (from, to) = (range.start & !1, (range.end + 1) & !1);
+    let mut changed = [0; 260];
+    let (Some(old), Some(changed)) = (frame.get(from..to), changed.get_mut(..to - from)) else {
+        return;
+    };
+    changed.copy_from_slice(old);
+    if let Some(inner) = changed.get_mut(range.start - from..range.end - from) {
+        change(inner);
+    }
+    rewrite(frame, packet, from, changed);
+}
+
 /// RFC 2132 §3.5: of several routers the first is preferred; smoltcp takes none then.
 fn keep_first_router(frame: &mut [u8], packet: &Packet) {
     let Some(routers) = place(frame, packet, option::ROUTERS) else {
@@ -91,20 +114,24 @@ fn keep_first_router(frame: &mut [u8], packet: &Packet) {
     if routers.len() <= 4 || routers.len() % 4 != 0 {
         return;
     }
-    // The length before the addresses is changed too, and checksums are about whole words.
-    let (from, to) = ((routers.start - 1) & !1, (routers.end + 1) & !1);
-    let mut changed = [0; 260];
-    let (Some(old), Some(changed)) = (frame.get(from..to), changed.get_mut(..to - from)) else {
-        return;
-    };
-    changed.copy_from_slice(old);
-    if let Some(length) = changed.get_mut(routers.start - 1 - from) {
-        *length = 4;
+    edit(frame, packet, routers.start - 1..routers.end, |value| {
+        if let [length, _, _, _, _, others @ ..] = value {
+            *length = 4;
+            others.fill(option::PAD);
+        }
+    });
+}
+
+/// A time to renew of no time at all: smoltcp would renew as fast as it is answered. Without the option it takes half
+/// of the lease (RFC 2131 §4.4.5).
+fn drop_no_time(frame: &mut [u8], packet: &Packet, wanted: u8) {
+    if let Some(time) = place(frame, packet, wanted)
+        && frame.get(time.clone()) == Some(&[0; 4])
+    {
+        edit(frame, packet, time.start - 2..time.end, |it| {
+            it.fill(option::PAD)
+        });
     }
-    if let Some(others) = changed.get_mut(routers.start + 4 - from..routers.end - from) {
-        others.fill(option::PAD);
-    }
-    rewrite(frame, packet, from, changed);
 }
 
 fn server_in(frame: &[u8], packet: &Packet) -> Option<Ipv4Addr> {
@@ -158,7 +185,13 @@ impl Server {
         {
             return Verdict::Drop;
         }
+        // RFC 2131 §4.4.5: a lease that is over when it begins. smoltcp would ask for the next one at once, for ever.
+        if find(frame, packet, option::LEASE) == Some(&[0; 4]) {
+            return Verdict::Drop;
+        }
         keep_first_router(frame, packet);
+        drop_no_time(frame, packet, option::RENEWAL);
+        drop_no_time(frame, packet, option::REBINDING);
         // RFC 2131 §4.4.5: renewals go to the server, not to the relay that smoltcp takes for it.
         let source: [u8; 4] = bytes(frame, ETHERNET + 12);
         if source != server.octets() && super::ipv4::is_unicast(server) {

@@ -426,3 +426,36 @@ fn of_several_routers_the_first_is_the_gateway() {
         );
     }
 }
+
+#[test]
+fn a_lease_of_no_time_is_none() {
+    let bench = Bench::down(Config::default());
+    bench.a.stack.connect().unwrap();
+    let (said, _) = serve(&bench, 1000, |said| {
+        Some(answer(said, reply_kind(said.kind), 0))
+    });
+    assert_eq!(said.len(), 1, "no storm");
+    serve(&bench, 3000, |said| {
+        Some(answer(said, reply_kind(said.kind), 3600))
+    });
+    assert_eq!(bench.a.stack.status(), Ok(Status::GlobalUp));
+}
+
+#[test]
+fn a_time_to_renew_of_no_time_is_not_taken() {
+    // Behind an option of either parity, as checksums are about words.
+    for before in [&[1_u8, 2, 3][..], &[1, 2, 3, 4]] {
+        let bench = Bench::down(Config::default());
+        bench.a.stack.connect().unwrap();
+        let option = |kind, data| DhcpOption { kind, data };
+        let options = [option(43, before), option(58, &[0; 4]), option(59, &[0; 4])];
+        let reply = |said: &Said| {
+            let kind = reply_kind(said.kind);
+            Some(answer_with(said, kind, 4, None, &options))
+        };
+        let (said, questions) = serve(&bench, 1900, reply);
+        assert_eq!((said.len(), questions), (2, 0), "no storm");
+        let (_, questions) = serve(&bench, 200, reply);
+        assert_eq!(questions, 1, "half of the lease: where is the server?");
+    }
+}
