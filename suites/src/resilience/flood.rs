@@ -34,7 +34,7 @@ fn opening(ghosts: &[Ghost], n: u16, port: u16) -> Craft {
     level = Must,
     cite = ["resilience.flood.half-open", "RES-03"],
     needs = [Tcp, Server, Timeouts, Ipv4, Cable],
-    profile = Soak,
+    profile = Full,
     deadline_ms = 120_000
 )]
 async fn half_open(cx: &mut Ctx) -> Outcome {

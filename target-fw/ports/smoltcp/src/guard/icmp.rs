@@ -11,6 +11,9 @@ use super::packet::{Packet, mapped};
 const BURST: u8 = 10;
 const INTERVAL_US: u64 = 1_000_000;
 
+/// Port of a DHCP client.
+const DHCP_CLIENT: u16 = 68;
+
 /// Whether somebody takes datagrams for the port that one is for.
 pub(super) fn is_udp_open(frame: &[u8], packet: &Packet, sockets: &SocketSet<'_>) -> bool {
     let port = u16_at(frame, packet.payload + 2);
@@ -20,8 +23,10 @@ pub(super) fn is_udp_open(frame: &[u8], packet: &Packet, sockets: &SocketSet<'_>
             let here = at.addr.is_none_or(|ip| mapped(ip) == packet.destination);
             at.port == port && (here || packet.destination.is_multicast())
         }
-        // What else takes datagrams decides by ports of its own.
-        other => !matches!(other, Socket::Tcp(_)),
+        // Always there, and for this port only (RFC 2131 §4.1).
+        Socket::Dhcpv4(_) => port == DHCP_CLIENT,
+        // What else takes datagrams decides by ports of its own, and is a member of no group.
+        other => !matches!(other, Socket::Tcp(_)) && !packet.destination.is_multicast(),
     })
 }
 

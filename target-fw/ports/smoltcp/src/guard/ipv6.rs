@@ -123,9 +123,11 @@ fn discovery(
         neighbours.learn(source);
         return Verdict::Pass;
     }
+    // RFC 4861 §7.1.2: who was asked does not answer everybody.
+    let was_asked = u8_at(frame, message + 4) & SOLICITED != 0;
     // RFC 4861 §7.2.5: it is about its target, which smoltcp takes the sender for, and it is only for
     // those who asked.
-    if own.has(target) || !neighbours.knows(target) {
+    if was_asked && destination.is_multicast() || own.has(target) || !neighbours.knows(target) {
         return Verdict::Drop;
     }
     if source != target {
