@@ -330,7 +330,15 @@ impl Answered {
                 Ok(self)
             }
             Some(_) => Ok(self),
-            None => Err(self.violation(None, expect.text(), text::returned(&self.returned))),
+            None => {
+                let of_status = |it: &Alternative| matches!(it.matcher, Matcher::StatusIs(_));
+                let observed = if expect.alternatives.iter().any(of_status) {
+                    text::status(self.code())
+                } else {
+                    text::returned(&self.returned)
+                };
+                Err(self.violation(None, expect.text(), observed))
+            }
         }
     }
 

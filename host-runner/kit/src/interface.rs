@@ -394,6 +394,9 @@ mod tests {
             .unwrap()
             .expect(StatusIs(Status::GlobalUp))
             .unwrap();
+        let wrong = interface.status().await.unwrap();
+        let wrong = wrong.expect(StatusIs(Status::Disconnected)).unwrap_err();
+        assert_eq!(wrong.observed, "GLOBAL_UP");
         assert_eq!(
             interface.mac().await.unwrap().data(),
             [2, 0, 0, 0, 0, 1],

@@ -5,12 +5,14 @@ use core::time::Duration;
 use hil_kit::wire::service::DhcpKind;
 use hil_kit::{Ctx, Outcome, Status, case, text};
 
-use super::dhcp::{SOON, comes_up_later_with, discovering, reaches_the_host};
+use super::dhcp::{SOON, answer, comes_up_later_with, discovering, reaches_the_host};
 
 /// How long the first repetition may take: four seconds and one of chance (RFC 2131 §4.1), and slack.
 const FIRST_AGAIN: Duration = Duration::from_secs(7);
 /// By how much the time between questions grows at least: it doubles, with one second of chance either way.
 const GROWS: f64 = 1.3;
+/// How long it may take for an unanswered offer to be given up, and for the next question after that.
+const GIVES_UP: Duration = Duration::from_secs(80);
 /// How long a board may take to go up after a restart.
 const BOOT: Duration = Duration::from_secs(10);
 
@@ -35,6 +37,29 @@ async fn backs_off(cx: &mut Ctx) -> Outcome {
     )?;
     dhcp.lease(dhcp.standard_lease());
     comes_up_later_with(cx, dhcp.standard_lease().address, next_gap.mul_f64(4.0)).await?;
+    reaches_the_host(cx).await
+}
+
+/// An unanswered REQUEST is repeated, and after a while given up: the client begins anew, and goes up when a server
+/// answers to the end.
+///
+/// How long it tries is its business; RFC 2131 §3.1 speaks of four times and a minute, by way of example.
+#[case(level = Must, cite = ["packet.dhcp.request-again", "DHC-W-05"], needs = [Interface, Tcp, Cable], profile = Soak, tags = ["exclusive"], deadline_ms = 180_000)]
+async fn unanswered_request(cx: &mut Ctx) -> Outcome {
+    let dhcp = cx.dhcp()?;
+    let lease = dhcp.standard_lease();
+    let discover = discovering(cx, &dhcp).await?;
+    answer(&dhcp, &lease, &discover);
+    let first = dhcp.expect(DhcpKind::Request, SOON).await?;
+
+    let again = dhcp.expect(DhcpKind::Request, FIRST_AGAIN).await?;
+    let same =
+        (again.xid, again.requested, again.server) == (first.xid, first.requested, first.server);
+    cx.require(same, "again", format!("{first:?}"), format!("{again:?}"))?;
+
+    dhcp.expect(DhcpKind::Discover, GIVES_UP).await?;
+    dhcp.lease(lease.clone());
+    comes_up_later_with(cx, lease.address, GIVES_UP).await?;
     reaches_the_host(cx).await
 }
 
