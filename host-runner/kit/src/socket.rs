@@ -307,7 +307,7 @@ impl Socket {
         })
     }
 
-    /// The same, waiting up to `patience` for the event counter after each `WOULD_BLOCK`.
+    /// The same, waiting up to `patience` (stretched on slow boards) for the event counter after each `WOULD_BLOCK`.
     #[must_use]
     pub fn source_by_events(
         &self,
@@ -316,7 +316,7 @@ impl Socket {
         chunk: u32,
         patience: Duration,
     ) -> Call<'static> {
-        let then = Then::AwaitSigio(millis(patience));
+        let then = Then::AwaitSigio(millis(patience.mul_f64(self.state.scale)));
         self.make(Op::Source {
             handle: self.handle,
             total,
@@ -339,7 +339,7 @@ impl Socket {
         })
     }
 
-    /// The same, waiting up to `patience` for the event counter after each `WOULD_BLOCK`.
+    /// The same, waiting up to `patience` (stretched on slow boards) for the event counter after each `WOULD_BLOCK`.
     #[must_use]
     pub fn sink_by_events(
         &self,
@@ -348,7 +348,7 @@ impl Socket {
         chunk: u32,
         patience: Duration,
     ) -> Call<'static> {
-        let then = Then::AwaitSigio(millis(patience));
+        let then = Then::AwaitSigio(millis(patience.mul_f64(self.state.scale)));
         self.make(Op::Sink {
             handle: self.handle,
             total,
