@@ -19,7 +19,7 @@ use super::preflight::passes;
 use super::session::{Gone, Ready, RunOne, Session, StartError, Starter};
 use crate::board::{self, BoardError, Image, RunningBoard, StartOptions};
 use crate::event::Identity;
-use crate::inventory::Board;
+use crate::inventory::{Board, Firmware};
 use crate::lan::LanKind;
 use crate::plan::{Claims, LanFacts};
 
@@ -86,7 +86,7 @@ impl LiveStarter {
         };
         self.log.mark(&format!("{} started", running.describe()));
         let expected = Expected {
-            board: Some(self.board.name.clone()),
+            board: Some(announced_name(&self.board)),
             build_id: running.expected_build_id().map(<[u8]>::to_vec),
             nonce: fresh_nonce(),
             tap: Some(Arc::clone(&self.log) as _),
@@ -303,6 +303,14 @@ impl Session for LiveSession {
                 running.stop().await;
             }
         })
+    }
+}
+
+/// The name that the board's agent gives itself: that of its firmware, so that several boards may run the same one.
+fn announced_name(board: &Board) -> String {
+    match &board.firmware {
+        Firmware::Crate(name) => name.clone(),
+        Firmware::Elf(_) => board.name.clone(),
     }
 }
 
