@@ -8,6 +8,7 @@ mod dhcp_parse;
 mod dhcp_refusal;
 mod dhcp_start;
 mod driver;
+mod extensions;
 mod icmp;
 mod ipv4;
 mod ipv6;

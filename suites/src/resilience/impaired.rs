@@ -6,8 +6,8 @@ use hil_kit::expect::Moved;
 use hil_kit::wire::{Fate, Impairment, Wire, any, protocol};
 use hil_kit::{Ctx, Done, Error, Outcome, Size, Trouble, case};
 
-/// Bytes each way: enough for hundreds of segments, so that every kind of damage happens.
-const TOTAL: u32 = 200_000;
+/// Bytes each way: enough for a hundred segments, so that every kind of damage happens.
+const TOTAL: u32 = 80_000;
 /// Bytes of one call.
 const CHUNK: u32 = 1000;
 /// Datagrams each way.
