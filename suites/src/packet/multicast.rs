@@ -281,8 +281,9 @@ async fn queries_of_nobody_are_answered(cx: &mut Ctx) -> Outcome {
 
 /// Malformed messages of IGMP and such of other versions are survived; afterwards a right query is answered.
 ///
-/// Cut at every byte, a wrong checksum, a query of version 1, one of version 3 with sources, one that promises more of
-/// them than are there, unknown types.
+/// Cut at every byte, a wrong checksum, queries of version 3 with sources, such that promise more of them than are there,
+/// unknown types. (No query of version 1: after it a host owes nobody a Leave for minutes, RFC 2236 §4, and later cases
+/// would see that.)
 #[case(
     level = Must,
     cite = ["packet.multicast.malformed", "MC-W-06"],
@@ -310,7 +311,6 @@ async fn malformed_messages(cx: &mut Ctx) -> Outcome {
 
     let mut messages: Vec<Craft> = (0..full.len()).map(|end| say(&full[..end])).collect();
     messages.push(say(&full).edit(|frame| frame[14 + 24 + 2] ^= 0x55));
-    messages.push(say(&[0x11, 0, 0, 0, 0, 0, 0, 0]));
     messages.extend([0, 1, 2, 1000, u16::MAX].map(|count| say(&v3(count))));
     messages.extend([0x10, 0x13, 0x99, 0xff].map(|kind| say(&[kind, 0, 0, 0, a, b, c, d])));
     messages.push(say(&full).ip_options(&[]));
