@@ -15,7 +15,7 @@ fn sizes(most: u32) -> impl Iterator<Item = u32> {
 }
 
 /// Blocks of all sizes come back over a TCP connection between global addresses.
-#[case(level = Must, cite = ["ipv6.echo.tcp", "V6-01"], needs = [Tcp, Ipv6, HostIpv6], profile = Quick)]
+#[case(level = Must, cite = ["ipv6.echo.tcp", "V6-01"], needs = [Tcp, Ipv6, HostIpv6], profile = Quick, tags = ["impairable"])]
 async fn tcp(cx: &mut Ctx) -> Outcome {
     let echo = cx.at(HostAddress::FirstIpv6).echo().await?;
     let tcp = cx.tcp().await?;

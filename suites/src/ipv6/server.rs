@@ -8,7 +8,8 @@ use hil_kit::{Ctx, Done, IpAddress, Outcome, case, text};
     level = Must,
     cite = ["ipv6.server.accept", "V6-03"],
     needs = [Tcp, Server, Ipv6, HostIpv6],
-    profile = Quick
+    profile = Quick,
+    tags = ["impairable"]
 )]
 async fn accept(cx: &mut Ctx) -> Outcome {
     let listener = cx.listener(1).await?;

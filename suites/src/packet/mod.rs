@@ -14,6 +14,7 @@ mod ipv4;
 mod ipv6;
 mod multicast;
 mod nd;
+mod nd_cache;
 mod tcp;
 mod tcp_close;
 mod tcp_open;

@@ -20,7 +20,7 @@ const OVERRIDE: u8 = 0x20;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// The group in which the owner of an address hears solicitations (RFC 4291 §2.7.1).
-fn solicited_node(ip: Ipv6Addr) -> Node {
+pub(super) fn solicited_node(ip: Ipv6Addr) -> Node {
     let [.., a, b, c] = ip.octets();
     let last = u16::from_be_bytes([b, c]);
     let high = 0xff00 | u16::from(a);

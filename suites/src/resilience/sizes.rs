@@ -23,7 +23,7 @@ async fn exchange(cx: &Ctx, tcp: &Tcp, peer: &mut Peer, size: u32) -> Result<(),
 /// Blocks of boundary sizes pass a TCP connection exactly, both ways, alone and one behind the other.
 ///
 /// After the last one both ends see the end of the stream and not a byte more.
-#[case(level = Must, cite = ["resilience.sizes.tcp", "RES-05"], needs = [Tcp], profile = Quick)]
+#[case(level = Must, cite = ["resilience.sizes.tcp", "RES-05"], needs = [Tcp], profile = Quick, tags = ["impairable"])]
 async fn tcp(cx: &mut Ctx) -> Outcome {
     let (tcp, mut peer) = cx.connected().await?;
     let most = cx.identity().max_io;
