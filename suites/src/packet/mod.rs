@@ -12,6 +12,7 @@ mod extensions;
 mod icmp;
 mod ipv4;
 mod ipv6;
+mod mld;
 mod multicast;
 mod nd;
 mod nd_cache;

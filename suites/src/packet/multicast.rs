@@ -1,7 +1,7 @@
-//! Membership of groups as the cable sees it: IGMP (RFC 2236, RFC 3376) and MLD (RFC 2710, RFC 3810), and who gets what is sent
-//! to a group.
+//! Membership of groups as the cable sees it over IPv4, by IGMP (RFC 2236, RFC 3376), and who gets what is sent to a
+//! group.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
 use hil_kit::wire::{Craft, Frame, Ghost, Node, Packet, Pattern, from_board};
@@ -15,19 +15,16 @@ const GROUPS: [Ipv4Addr; 3] = [
 ];
 /// A group with the hardware address of the first of them (RFC 1112 §6.4: 23 bits of it count).
 const ALIAS: Ipv4Addr = Ipv4Addr::new(239, 127, 104, 1);
-/// A group of this link for IPv6.
-const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0x6869, 0x6c01);
 /// A port of the ghost.
 const GHOST_PORT: u16 = 40_007;
 /// How soon a membership is told.
-const SOON: Duration = Duration::from_secs(1);
+pub(super) const SOON: Duration = Duration::from_secs(1);
 /// What a query asks for: an answer within a second.
 const TENTHS: u8 = 10;
 /// That second, and how long the answer may be on its way.
-const ANSWERED: Duration = Duration::from_millis(1200);
-/// The option that lets routers look at a packet (RFC 2113), and its form for IPv6 (RFC 2711).
+pub(super) const ANSWERED: Duration = Duration::from_millis(1200);
+/// The option that lets routers look at a packet (RFC 2113).
 const ROUTER_ALERT: [u8; 4] = [0x94, 4, 0, 0];
-const ROUTER_ALERT_V6: [u8; 4] = [5, 2, 0, 0];
 
 fn address(ip: impl Into<IpAddr>) -> SocketAddress {
     let ip = match ip.into() {
@@ -37,18 +34,18 @@ fn address(ip: impl Into<IpAddr>) -> SocketAddress {
     SocketAddress::new(ip, 0)
 }
 
-async fn join(udp: &Udp, group: impl Into<IpAddr>) -> Outcome {
+pub(super) async fn join(udp: &Udp, group: impl Into<IpAddr>) -> Outcome {
     udp.multicast(true, address(group)).await?.expect(Done)?;
     Ok(())
 }
 
-async fn leave(udp: &Udp, group: impl Into<IpAddr>) -> Outcome {
+pub(super) async fn leave(udp: &Udp, group: impl Into<IpAddr>) -> Outcome {
     udp.multicast(false, address(group)).await?.expect(Done)?;
     Ok(())
 }
 
 /// Records of a report of version 3 of IGMP or version 2 of MLD: type and group of each (RFC 3376 §4.2, RFC 3810 §5.2).
-fn records(message: &[u8], address_size: usize) -> Vec<(u8, Vec<u8>)> {
+pub(super) fn records(message: &[u8], address_size: usize) -> Vec<(u8, Vec<u8>)> {
     let mut records = Vec::new();
     let mut rest = message.get(8..).unwrap_or_default();
     let count = message
@@ -367,101 +364,5 @@ async fn next_is(ghost: &Ghost, udp: &Udp, data: &[u8]) -> Outcome {
     udp.set_blocking(false).await?;
     udp.recv_from(64).await?.expect(Fails(Error::WOULD_BLOCK))?;
     udp.set_blocking(true).await?;
-    Ok(())
-}
-
-/// The ICMPv6 message behind a hop-by-hop header, as it is.
-fn mld<'a>(packet: &Packet<'a>) -> &'a [u8] {
-    let is_mld = packet
-        .icmp()
-        .is_some_and(|icmp| icmp.v6 && matches!(icmp.kind, 131 | 132 | 143));
-    if is_mld { packet.ip_payload() } else { &[] }
-}
-
-/// Reports of version 2 of MLD with a record of one of these types for the group.
-fn report_v6(kinds: &'static [u8]) -> Pattern {
-    from_board().that(
-        format!("a report of {GROUP_V6} of type {kinds:?}"),
-        |packet| {
-            let message = mld(packet);
-            message.first() == Some(&143)
-                && records(message, 16)
-                    .iter()
-                    .any(|(kind, ip)| kinds.contains(kind) && *ip == GROUP_V6.octets())
-        },
-    )
-}
-
-/// Joining and leaving a group of IPv6 are told in reports of MLDv2: a change to excluding nobody, then one to including
-/// nobody.
-///
-/// To all routers that speak MLDv2, hop limit 1, from a link-local address, with the router alert.
-#[case(
-    level = Must,
-    cite = ["packet.multicast.mld", "MC-W-07"],
-    needs = [Udp, Multicast, Ipv6, Cable],
-    profile = Quick
-)]
-async fn mld_reports(cx: &mut Ctx) -> Outcome {
-    let wire = cx.wire()?;
-    let udp = cx.udp().await?;
-    let routers = Node::group(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16));
-
-    wire.mark();
-    join(&udp, GROUP_V6).await?;
-    let joining = wire.expect_as("join", report_v6(&[4]), SOON).await?;
-    leave(&udp, GROUP_V6).await?;
-    let leaving = wire.expect_as("leave", report_v6(&[3]), SOON).await?;
-
-    for frame in [joining, leaving] {
-        let packet = frame.packet();
-        let observed = packet.to_string();
-        let hops = packet.ttl() == Some(1);
-        cx.require(hops, "hop-limit", "hop limit 1", &observed)?;
-        let sum = packet.checksum_ok() == Some(true);
-        cx.require(sum, "checksum", "a right checksum", &observed)?;
-        let link_local =
-            matches!(packet.src_ip(), Some(IpAddr::V6(ip)) if ip.is_unicast_link_local());
-        cx.require(link_local, "source", "from a link-local address", &observed)?;
-        let there = packet.dst_ip() == Some(routers.ip) && packet.destination() == routers.mac;
-        cx.require(there, "destination", "to ff02::16", &observed)?;
-        let header = packet.ip_packet();
-        let first = header.get(6) == Some(&0);
-        let options = header.get(42..48).unwrap_or_default();
-        let alert = first && options.windows(4).any(|it| it == ROUTER_ALERT_V6);
-        let words = format!("options {options:02x?} in {observed}");
-        cx.require(alert, "router-alert", "the router alert option", words)?;
-    }
-    Ok(())
-}
-
-/// A router that asks for memberships of IPv6 hears of the group within its time, asked for all and for this one.
-#[case(
-    level = Must,
-    cite = ["packet.multicast.mld-query", "MC-W-08"],
-    needs = [Udp, Multicast, Ipv6, Cable],
-    profile = Full
-)]
-async fn mld_queries_are_answered(cx: &mut Ctx) -> Outcome {
-    const MILLIS: u16 = 1000;
-    let wire = cx.wire()?;
-    let udp = cx.udp().await?;
-    let router = cx.ghost_v6().await?;
-    let node = router.node().at(router.link_local());
-    wire.mark();
-    join(&udp, GROUP_V6).await?;
-    wire.expect(report_v6(&[4]), SOON).await?;
-
-    for group in [None, Some(GROUP_V6)] {
-        let key = if group.is_some() {
-            "specific"
-        } else {
-            "general"
-        };
-        wire.mark();
-        wire.inject(Craft::mld_query(node, group, MILLIS));
-        // Mode is exclude (2); a change that was told before may be repeated and says the same (4).
-        wire.expect_as(key, report_v6(&[2, 4]), ANSWERED).await?;
-    }
     Ok(())
 }
