@@ -22,5 +22,7 @@ mod tcp_open;
 mod tcp_options;
 mod tcp_receive;
 mod tcp_reset;
+mod tcp_segment;
 mod tcp_send;
+mod tcp_window;
 mod udp;

@@ -4,10 +4,11 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use hil_kit::wire::{self, Craft, Flags, Ghost, GhostListener, Node, TcpOptions};
+use hil_kit::wire::{self, Craft, Flags, Ghost, GhostListener, Got, Node, TcpOptions};
 use hil_kit::{Ctx, Error, Fails, Outcome, Protocol, Status, Stop, case};
 
-use super::tcp::{SILENCE, SOON, accept_from, accepted, converse, listening, opened_to};
+use super::tcp::{SILENCE, SOON, accept_from, accepted, backs_off, converse, listening, opened_to};
+use super::tcp_send::repetitions;
 
 /// Options of an ordinary SYN: MSS 1460.
 const MSS: [u8; 4] = [2, 4, 0x05, 0xb4];
@@ -174,6 +175,67 @@ async fn foreign_ack_of_an_attempt(cx: &mut Ctx) -> Outcome {
         converse(&tcp, &mut peer).await?;
     }
     Ok(())
+}
+
+/// SYN+ACK that is not acknowledged comes again, the same each time and further and further apart; a late ACK opens.
+#[case(level = Must, cite = ["packet.tcp.syn-ack-repeated", "TCP-W-26"], needs = [Tcp, Server, Cable], profile = Full, deadline_ms = 12_000)]
+async fn syn_ack_is_repeated(cx: &mut Ctx) -> Outcome {
+    let (listener, ghost) = listening(cx, 1).await?;
+    let mut peer = ghost.tcp(listener.port(), &TcpOptions::default());
+    peer.syn();
+    let copies = repetitions(&mut peer, |got| got.has(Flags::SYN | Flags::ACK)).await;
+    same_opening(cx, &copies)?;
+    peer.seg().send();
+    let child = accept_from(cx, &listener, &peer).await?;
+    converse(&child, &mut peer).await
+}
+
+/// A SYN that nobody answers comes again, the same each time and further and further apart; a late answer opens.
+#[case(level = Must, cite = ["packet.tcp.syn-repeated", "TCP-W-27"], needs = [Tcp, Cable], profile = Full, deadline_ms = 12_000)]
+async fn syn_is_repeated(cx: &mut Ctx) -> Outcome {
+    let ghost = cx.ghost().await?;
+    ghost.warm().await?;
+    let mut listener = ghost.tcp_listen(TcpOptions::default());
+    let tcp = cx.tcp().await?;
+    let connect = tcp.connect(listener.address()).start().await?;
+    let mut peer = listener.syn(SOON).await?;
+    let first = cx
+        .wire()?
+        .frames(&wire::from_board().syn().dst_port(peer.port()))
+        .first()
+        .map(|frame| frame.at);
+    let again = repetitions(&mut peer, |got| got.has(Flags::SYN)).await;
+    same_opening(cx, &again)?;
+    let gap = first.map_or(Duration::ZERO, |first| again[0].at.saturating_sub(first));
+    cx.require(
+        gap >= Duration::from_millis(900),
+        "timeout",
+        "about a second until the first repetition, or more",
+        format!("{gap:?}"),
+    )?;
+    peer.syn_ack();
+    connect.finish().await?.expect(hil_kit::Done)?;
+    converse(&tcp, &mut peer).await
+}
+
+/// Segments that open a connection are the same each time, and further and further apart.
+fn same_opening(cx: &Ctx, copies: &[Got]) -> Outcome {
+    cx.require(
+        copies.len() >= 3,
+        "copies",
+        "it comes three times",
+        format!("{copies:?}"),
+    )?;
+    cx.require(
+        copies
+            .iter()
+            .all(|copy| copy.raw_seq == copies[0].raw_seq && copy.options == copies[0].options),
+        "content",
+        "the same number and options",
+        format!("{copies:?}"),
+    )?;
+    let times: Vec<Duration> = copies.iter().map(|copy| copy.at).collect();
+    backs_off(cx, &times)
 }
 
 /// Initial sequence numbers of the board's connections, in the order in which it opened them.

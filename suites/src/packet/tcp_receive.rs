@@ -9,7 +9,7 @@ use hil_kit::{Bytes, Ctx, Error, Fails, Matches as _, Outcome, SizeUpTo, Tcp, ca
 use super::tcp::{ACK, SOON, SPACING, converse, ends, fill, opened};
 
 /// More than any board keeps unread.
-const PLENTY: usize = 1 << 20;
+pub(super) const PLENTY: usize = 1 << 20;
 
 /// Data ahead of a gap is answered at once by an acknowledgement of what is missing; the gap's data completes it.
 ///
@@ -144,7 +144,7 @@ async fn fin_outside_the_window(cx: &mut Ctx) -> Outcome {
 }
 
 /// Reads what the ghost sent of a pattern from its beginning.
-async fn read_pattern(cx: &Ctx, tcp: &Tcp, seed: u32, len: usize) -> Outcome {
+pub(super) async fn read_pattern(cx: &Ctx, tcp: &Tcp, seed: u32, len: usize) -> Outcome {
     let total = u32::try_from(len).unwrap_or(u32::MAX);
     tcp.sink(seed, total, cx.identity().max_io)
         .await?

@@ -64,6 +64,30 @@ async fn closed_port_acknowledged(cx: &mut Ctx) -> Outcome {
     Ok(())
 }
 
+/// A closed port answers a segment without ACK with a reset that acknowledges all of it.
+#[case(level = Must, cite = ["packet.tcp.closed-port-no-ack", "TCP-W-20"], needs = [Tcp, Cable], profile = Quick)]
+async fn closed_port_unacknowledged(cx: &mut Ctx) -> Outcome {
+    let ghost = cx.ghost().await?;
+    ghost.warm().await?;
+    for (flags, data, end) in [
+        (Flags::FIN, &b""[..], 1),
+        (Flags::PSH, b"ten bytes.", 10),
+        (Flags::FIN, b"ten bytes.", 11),
+    ] {
+        let port = cx.free_port(hil_kit::Protocol::Tcp)?;
+        let mut tcp = ghost.tcp(port, &TcpOptions::default());
+        tcp.seg().flags(flags).seq(0).data(data).send();
+        let got = tcp.expect_rst(SOON).await?;
+        cx.require(
+            got.has(Flags::ACK) && got.raw_seq == 0 && got.ack == end,
+            "numbers",
+            format!("RST+ACK with seq 0 and ack {end}"),
+            format!("{got}, on the wire seq {}", got.raw_seq),
+        )?;
+    }
+    Ok(())
+}
+
 /// A reset is never answered, neither by a closed port nor by a listener.
 #[case(level = Must, cite = ["packet.tcp.reset-unanswered", "TCP-W-22"], needs = [Tcp, Server, Cable], profile = Full)]
 async fn reset_is_not_answered(cx: &mut Ctx) -> Outcome {

@@ -51,6 +51,8 @@ async fn shrunk_window(cx: &mut Ctx) -> Outcome {
 async fn lost_update(cx: &mut Ctx) -> Outcome {
     const TOTAL: u32 = 3000;
     let (tcp, mut peer) = opened(cx, TcpOptions::default().window(1000)).await?;
+    // The window is shut for longer than calls here usually wait.
+    tcp.set_timeout(10_000).await?;
     let seed = cx.seed();
     let sending = tcp
         .source(seed, TOTAL, cx.identity().max_io)
