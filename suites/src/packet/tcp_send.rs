@@ -9,7 +9,7 @@ use hil_kit::{Ctx, Outcome, case, text};
 use super::tcp::{SOON, backs_off, converse, in_flight, opened};
 
 /// Until the second repetition of something: 1 s, 2 s, and the slack of coarse timers.
-const REPEATED: Duration = Duration::from_millis(3200);
+pub(super) const REPEATED: Duration = Duration::from_millis(3200);
 
 /// A peer may shrink its window: nothing more is sent until it opens, and the stream goes on exact.
 #[case(level = Must, cite = ["packet.tcp.shrunk-window", "TCP-W-61"], needs = [Tcp, Cable], profile = Full)]
