@@ -18,6 +18,7 @@ mod nd;
 mod nd_cache;
 mod tcp;
 mod tcp_close;
+mod tcp_ipv6;
 mod tcp_open;
 mod tcp_options;
 mod tcp_receive;

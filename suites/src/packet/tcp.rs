@@ -28,6 +28,13 @@ pub(super) async fn opened(cx: &Ctx, options: TcpOptions) -> Result<(Tcp, GhostT
     opened_to(cx, &mut ghost.tcp_listen(options)).await
 }
 
+/// The same over IPv6.
+pub(super) async fn opened_v6(cx: &Ctx, options: TcpOptions) -> Result<(Tcp, GhostTcp), Stop> {
+    let ghost = cx.ghost_v6().await?;
+    ghost.warm().await?;
+    opened_to(cx, &mut ghost.tcp_listen(options)).await
+}
+
 /// A connection that the IUT opened to this port of a ghost.
 pub(super) async fn opened_to(
     cx: &Ctx,
@@ -155,9 +162,11 @@ pub(super) async fn in_flight(peer: &mut GhostTcp) -> i64 {
     high
 }
 
-/// Repetitions come further and further apart: each gap is at least 1.8 times the one before (RFC 6298 §5.5, with some
-/// allowance for coarse timers). The first repetition may be a tail loss probe (RFC 8985 §7), which comes early.
+/// Repetitions come further and further apart, each gap twice the one before (RFC 6298 §5.5): at least 1.7 times, as
+/// timers may be an eighth coarse, and less what processes wait for each other. The first repetition may be a tail loss
+/// probe (RFC 8985 §7), which comes early.
 pub(super) fn backs_off(cx: &Ctx, times: &[Duration]) -> Outcome {
+    const JITTER: Duration = Duration::from_millis(50);
     let gaps: Vec<Duration> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let judged = if gaps.len() > 2 {
         &gaps[1..]
@@ -166,7 +175,7 @@ pub(super) fn backs_off(cx: &Ctx, times: &[Duration]) -> Outcome {
     };
     let grows = judged
         .windows(2)
-        .all(|pair| pair[1] >= pair[0].mul_f64(1.8));
+        .all(|pair| pair[1] + JITTER >= pair[0].mul_f64(1.7));
     cx.require(
         grows && judged.len() > 1,
         "back-off",
