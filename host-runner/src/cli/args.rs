@@ -90,7 +90,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) link: Option<LinkKind>,
 
-    /// Lan to use instead of the board's: auto, loopback, user, wire, nic=INTERFACE[,exclusive]
+    /// Lan instead of the board's: auto, loopback, user, wire, nic=NAME or nic=NAME,exclusive
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) lan: Option<Lan>,
 
@@ -255,7 +255,7 @@ pub(super) struct Bench {
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) link: Option<LinkKind>,
 
-    /// Lan to use instead of the board's: auto, loopback, user, wire, nic=INTERFACE[,exclusive]
+    /// Lan instead of the board's: auto, loopback, user, wire, nic=NAME or nic=NAME,exclusive
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) lan: Option<Lan>,
 

@@ -137,7 +137,7 @@ impl FromStr for Lan {
             .ok_or_else(|| UnknownKind {
                 what: "lan",
                 word: word.into(),
-                known: "auto, loopback, user, wire, nic=INTERFACE[,exclusive]".into(),
+                known: "auto, loopback, user, wire, nic=NAME or nic=NAME,exclusive".into(),
             })
     }
 }

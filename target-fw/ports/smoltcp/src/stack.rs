@@ -28,7 +28,7 @@ use crate::{Config, StackResources};
 const INGRESS_BUDGET: usize = 32;
 const EGRESS_BUDGET: usize = 16;
 
-/// smoltcp as a [`NetworkStack`] and its one [`NetworkInterface`].
+/// smoltcp as a [`NetworkStack`] and its one [`NetworkInterface`](nsapi::interface::NetworkInterface).
 ///
 /// For one context only, the main loop; it cannot be shared with interrupts. Operations only change state:
 /// call [`Self::poll`] after them, when a frame has arrived, and when the time it returned has come.
