@@ -35,8 +35,8 @@ pub struct StackResources<
     // Vectors rather than arrays: empty they are all zero, which keeps the whole out of the image.
     iface: Vec<Interface, 1>,
     sockets: Vec<SocketStorage<'static>, ALL>,
-    tcp_rx: [[u8; TCP_RX]; TCP],
-    tcp_tx: [[u8; TCP_TX]; TCP],
+    tcp_rx: Words<[[u8; TCP_RX]; TCP]>,
+    tcp_tx: Words<[[u8; TCP_TX]; TCP]>,
     udp_rx: [[u8; UDP_RX]; UDP],
     udp_tx: [[u8; UDP_TX]; UDP],
     udp_rx_meta: [Vec<udp::PacketMetadata, RX_DATAGRAMS>; UDP],
@@ -47,6 +47,10 @@ pub struct StackResources<
     flows: Vec<Option<Flow>, TCP>,
     frame: Buffer,
 }
+
+/// Bytes that begin at a boundary of words: streams are copied word by word (guard::Buffer).
+#[repr(align(4))]
+struct Words<T>(T);
 
 /// The same memory, dealt out.
 pub(crate) struct Parts {
@@ -92,8 +96,8 @@ impl<
         Self {
             iface: Vec::new(),
             sockets: Vec::new(),
-            tcp_rx: [[0; TCP_RX]; TCP],
-            tcp_tx: [[0; TCP_TX]; TCP],
+            tcp_rx: Words([[0; TCP_RX]; TCP]),
+            tcp_tx: Words([[0; TCP_TX]; TCP]),
             udp_rx: [[0; UDP_RX]; UDP],
             udp_tx: [[0; UDP_TX]; UDP],
             udp_rx_meta: [const { Vec::new() }; UDP],
@@ -102,7 +106,7 @@ impl<
             datagrams: Vec::new(),
             slots: Vec::new(),
             flows: Vec::new(),
-            frame: [0; size_of::<Buffer>()],
+            frame: Buffer::EMPTY,
         }
     }
 
@@ -131,7 +135,7 @@ impl<
         };
         while self.sockets.push(SocketStorage::EMPTY).is_ok() {}
         let mut sockets = SocketSet::new(&mut self.sockets[..]);
-        for (rx, tx) in self.tcp_rx.iter_mut().zip(&mut self.tcp_tx) {
+        for (rx, tx) in self.tcp_rx.0.iter_mut().zip(&mut self.tcp_tx.0) {
             let mut socket = tcp::Socket::new(
                 tcp::SocketBuffer::new(&mut rx[..]),
                 tcp::SocketBuffer::new(&mut tx[..]),

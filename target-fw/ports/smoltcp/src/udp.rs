@@ -149,8 +149,7 @@ impl Core {
         let mut next = None;
         for queues in 0..self.datagrams.len() {
             let socket = self.udp(queues);
-            let (queued, unread, endpoint) =
-                (socket.send_queue(), socket.can_recv(), socket.endpoint());
+            let (queued, unread) = (socket.send_queue(), socket.can_recv());
             let owner = self.datagrams[queues].owner;
             if queued == 0 {
                 self.datagrams[queues].stuck = None;
@@ -170,8 +169,10 @@ impl Core {
                 self.empty_queues(queues);
             } else if !unread {
                 // smoltcp can only drop everything at once, so not while something is unread.
-                self.udp(queues).close();
-                let _ = self.udp(queues).bind(endpoint);
+                let socket = self.udp(queues);
+                let endpoint = socket.endpoint();
+                socket.close();
+                let _ = socket.bind(endpoint);
                 self.datagrams[queues].stuck = None;
                 self.settle_queues(queues);
             }

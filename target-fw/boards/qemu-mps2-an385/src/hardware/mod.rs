@@ -3,6 +3,7 @@
 //! Must not: know of sockets, frames of the protocol or the agent.
 
 pub(crate) mod clock;
+mod copy;
 pub(crate) mod guard;
 pub(crate) mod interrupts;
 pub(crate) mod lan9118;

@@ -6,7 +6,7 @@ use core::net::Ipv4Addr;
 use super::Verdict;
 use super::frame::{ARP, ETHERNET, bytes, is_host_mac, put, u16_at};
 use super::own::Own;
-use super::packet::Address;
+use super::packet::{Address, is_same};
 
 /// Length of a frame with ARP for Ethernet and IPv4, without padding.
 pub(super) const ARP_FRAME: usize = ETHERNET + 28;
@@ -75,7 +75,7 @@ impl Neighbours {
     }
 
     fn place(&mut self, ip: Address) -> &mut Neighbour {
-        if let Some(index) = self.known.iter().position(|known| known.ip == ip) {
+        if let Some(index) = self.known.iter().position(|known| is_same(&known.ip, &ip)) {
             return &mut self.known[index];
         }
         self.next = (self.next + 1) % self.known.len();

@@ -49,19 +49,31 @@ pub(crate) const fn is_host_mac(mac: [u8; 6]) -> bool {
 
 /// Adds 16-bit words to a ones' complement sum (RFC 1071 §2: two at a time are as good).
 pub(crate) fn sum(start: u32, data: &[u8]) -> u32 {
-    let mut total = u64::from(start);
-    let (quads, rest) = data.as_chunks::<4>();
-    for quad in quads {
+    // In the order of this machine, which is undone at the end (RFC 1071 §2 (B)), and some at a time.
+    let word = |quad: &[u8; 4]| u64::from(u32::from_ne_bytes(*quad));
+    let mut total = 0;
+    let (blocks, rest) = data.as_chunks::<32>();
+    for block in blocks {
         // A frame has too few words to overflow.
-        total += u64::from(u32::from_be_bytes(*quad));
+        for quad in block.as_chunks::<4>().0 {
+            total += word(quad);
+        }
+    }
+    let (quads, rest) = rest.as_chunks::<4>();
+    for quad in quads {
+        total += word(quad);
     }
     let mut last = [0; 4];
     last[..rest.len()].copy_from_slice(rest);
-    total += u64::from(u32::from_be_bytes(last));
-    while total > 0xffff {
-        total = (total & 0xffff) + (total >> 16);
+    let total = fold_wide(total + word(&last));
+    u32::from(u16::from_be(total)) + u32::from(fold_wide(start.into()))
+}
+
+const fn fold_wide(mut sum: u64) -> u16 {
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
     }
-    total as u32
+    sum as u16
 }
 
 /// The checksum that a sum makes.

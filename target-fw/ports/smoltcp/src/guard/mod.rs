@@ -43,8 +43,21 @@ use self::packet::{Packet, protocol};
 use self::reports::Meaning;
 use self::segments::Again;
 
-/// Room for a frame.
-pub(crate) type Buffer = [u8; frame::LONGEST];
+/// Room for a frame. It begins two bytes behind a boundary of words, so that what follows the headers lies on
+/// one: copying it to and from other such places takes a third of the time.
+#[repr(C, align(4))]
+pub(crate) struct Buffer {
+    before: [u8; 2],
+    frame: [u8; frame::LONGEST],
+}
+
+impl Buffer {
+    /// All zero.
+    pub(crate) const EMPTY: Self = Self {
+        before: [0; 2],
+        frame: [0; frame::LONGEST],
+    };
+}
 
 /// What is to become of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +101,7 @@ pub(crate) enum Fetched {
 
 /// The guard.
 pub(crate) struct Guard {
-    frame: &'static mut Buffer,
+    frame: &'static mut [u8; frame::LONGEST],
     introduction: [u8; ARP_FRAME],
     held: Held,
     again: Option<Again>,
@@ -102,11 +115,11 @@ impl Guard {
     /// connections as smoltcp has sockets.
     pub(crate) fn new(
         mac: [u8; 6],
-        frame: &'static mut Buffer,
+        buffer: &'static mut Buffer,
         flows: &'static mut [Option<Flow>],
     ) -> Self {
         Self {
-            frame,
+            frame: &mut buffer.frame,
             introduction: [0; ARP_FRAME],
             held: Held::Nothing,
             again: None,

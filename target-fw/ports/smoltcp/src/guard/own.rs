@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use smoltcp::wire::IpCidr;
 
 use super::ipv4;
-use super::packet::{Address, mapped};
+use super::packet::{Address, is_same, mapped};
 
 /// Who we are, and what time it is in microseconds.
 pub(super) struct Own<'a> {
@@ -16,7 +16,10 @@ pub(super) struct Own<'a> {
 
 impl Own<'_> {
     pub(super) fn has(&self, ip: Address) -> bool {
-        self.addresses.iter().any(|own| mapped(own.address()) == ip)
+        self.addresses.iter().any(|own| match own {
+            IpCidr::Ipv4(own) => is_same(&own.address().to_ipv6_mapped(), &ip),
+            IpCidr::Ipv6(own) => is_same(&own.address(), &ip),
+        })
     }
 
     /// The link-local IPv6 address.

@@ -19,6 +19,11 @@ pub(super) mod protocol {
 /// An address of either family, those of IPv4 mapped (RFC 4291 §2.5.5.2): one kind is less code than two.
 pub(super) type Address = Ipv6Addr;
 
+/// Whether two addresses are the same: asked several times for each frame, and not worth a call each time.
+pub(super) fn is_same(one: &Address, other: &Address) -> bool {
+    u128::from_ne_bytes(one.octets()) == u128::from_ne_bytes(other.octets())
+}
+
 /// The address as smoltcp has it.
 pub(super) const fn mapped(ip: IpAddress) -> Address {
     match ip {

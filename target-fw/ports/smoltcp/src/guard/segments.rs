@@ -9,7 +9,7 @@ use smoltcp::wire::IpEndpoint;
 use super::Verdict;
 use super::flows::{Ends, Flow, Flows, Segment, TCP_HEADER, before, field, flag};
 use super::frame::put;
-use super::packet::{Address, Packet, mapped};
+use super::packet::{Address, Packet, is_same, mapped};
 
 /// How far behind an acknowledgement may be for its data still to count (RFC 5961 §5: the largest window
 /// the peer ever announced; without scaling that is at most this).
@@ -23,7 +23,7 @@ enum Found {
 }
 
 fn is(endpoint: Option<IpEndpoint>, (ip, port): (Address, u16)) -> bool {
-    endpoint.is_some_and(|end| end.port == port && mapped(end.addr) == ip)
+    endpoint.is_some_and(|end| end.port == port && is_same(&mapped(end.addr), &ip))
 }
 
 fn look_up(sockets: &SocketSet<'_>, ends: &Ends) -> Found {
