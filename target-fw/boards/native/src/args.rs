@@ -33,6 +33,20 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Whether the program has restarted itself.
+    #[must_use]
+    pub const fn are_of_a_restart(&self) -> bool {
+        self.restarted
+    }
+
+    /// Whether one of the board's own flags is set, the first time.
+    ///
+    /// # Panics
+    /// As [`Self::take`].
+    pub fn take_flag(&mut self, flag: &str) -> bool {
+        self.take(flag).unwrap_or(false)
+    }
+
     /// The value of one of the board's own options, the first time.
     ///
     /// # Panics

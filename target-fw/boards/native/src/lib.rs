@@ -42,6 +42,12 @@ pub trait Work {
     fn restarts(&self) -> bool {
         false
     }
+
+    /// A flag among the board's own options that tells the program which begins anew what it could not find
+    /// out: its name, and whether it holds.
+    fn keeps(&self) -> Option<(&'static str, bool)> {
+        None
+    }
 }
 
 /// A port that never has anything to do by itself.
@@ -117,7 +123,7 @@ fn serve<I: Iut + 'static>(args: Arguments, iut: &'static I, work: &dyn Work) ->
         link.read_into(&mut agent);
         let agent_at = agent.poll(&mut link);
         if agent.restart_is_due() {
-            return Err(restart::begin_anew(link));
+            return Err(restart::begin_anew(link, work.keeps()));
         }
         // After the agent, whose calls may have set deadlines of the port.
         let work_at = work.work();

@@ -21,6 +21,8 @@ const LARGEST: usize = 1514;
 const SMALLEST: usize = 14;
 /// Frames kept while nobody takes them. Beyond it the stack is told to wait.
 const MOST_WAITING: usize = 64;
+/// Frames lost by a reset: more than any cable holds.
+const MOST_LOST: usize = 4096;
 
 /// The card.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Card {
     spare: Vec<Vec<u8>>,
     /// What was said about the plug and not asked for yet.
     plug: Option<bool>,
+    /// What was said about the plug last.
+    plugged: bool,
 }
 
 impl Card {
@@ -50,6 +54,7 @@ impl Card {
             waiting: VecDeque::new(),
             spare: Vec::new(),
             plug: None,
+            plugged: true,
         })
     }
 
@@ -61,6 +66,25 @@ impl Card {
     /// Whether the cable has been plugged in or pulled, if it has since this was asked last.
     pub(crate) const fn take_plug(&mut self) -> Option<bool> {
         self.plug.take()
+    }
+
+    /// Whether the cable is plugged in.
+    pub(crate) const fn is_plugged(&self) -> bool {
+        self.plugged
+    }
+
+    /// Says whether the cable is plugged in, as the cable itself would.
+    pub(crate) const fn set_plug(&mut self, plugged: bool) {
+        self.plugged = plugged;
+        self.plug = Some(plugged);
+    }
+
+    /// Loses the frames that have arrived, as a card does when it is reset.
+    pub(crate) fn lose_frames(&mut self) {
+        for _ in 0..MOST_LOST {
+            let Some(frame) = self.take() else { return };
+            self.spare = vec![frame];
+        }
     }
 
     /// Sends what waits; whether all of it has gone.
@@ -123,7 +147,7 @@ impl Card {
         let mut buffer = self.buffer(LARGEST + 1);
         loop {
             match recv(&self.cable, &mut buffer[..], RecvFlags::DONTWAIT) {
-                Ok((1, _)) => self.plug = Some(buffer.first() != Some(&0)),
+                Ok((1, _)) => self.set_plug(buffer.first() != Some(&0)),
                 Ok((length, _)) if (SMALLEST..=LARGEST).contains(&length) => {
                     buffer.truncate(length);
                     return Some(buffer);
@@ -223,6 +247,21 @@ mod tests {
         frame.consume(|bytes| assert_eq!(bytes, [8; 60]));
         assert_eq!((card.take_plug(), card.take_plug()), (Some(false), None));
         assert!(card.receive(Instant::ZERO).is_none());
+    }
+
+    #[test]
+    fn a_reset_loses_frames_but_not_the_plug() {
+        let (mut card, cable) = card();
+        let flags = SendFlags::empty();
+        send(&cable, &[8; 60], flags).expect("room");
+        send(&cable, &[0], flags).expect("room");
+        send(&cable, &[9; 60], flags).expect("room");
+        card.lose_frames();
+        assert!(card.receive(Instant::ZERO).is_none());
+        assert!(!card.is_plugged());
+        assert_eq!(card.take_plug(), Some(false));
+        send(&cable, &[8; 60], flags).expect("room");
+        assert!(card.receive(Instant::ZERO).is_some());
     }
 
     #[test]

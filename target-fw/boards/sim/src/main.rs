@@ -40,13 +40,19 @@ static EVENTS: EventTable<OBJECTS> = EventTable::new();
 
 fn main() -> ExitCode {
     let mut arguments = native_board::arguments(env!("CARGO_PKG_NAME"), options::all());
-    let card = match options::card(&mut arguments) {
+    let mut card = match options::card(&mut arguments) {
         Ok(card) => card,
         Err(problem) => {
             eprintln!("{}: {problem}", env!("CARGO_PKG_NAME"));
             return ExitCode::FAILURE;
         }
     };
+    if arguments.take_flag(options::PULLED) {
+        card.set_plug(false);
+    }
+    if arguments.are_of_a_restart() {
+        card.lose_frames();
+    }
     serve(arguments, card)
 }
 
@@ -124,5 +130,15 @@ impl Work for StackWork {
             }
             None => next,
         }
+    }
+
+    fn restarts(&self) -> bool {
+        // The cable is still open under the number it was given, or its interface is opened again.
+        true
+    }
+
+    fn keeps(&self) -> Option<(&'static str, bool)> {
+        let plugged = self.stack.with_device(|card| card.is_plugged());
+        Some((options::PULLED, !plugged))
     }
 }

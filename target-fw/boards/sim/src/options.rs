@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use clap::Arg;
+use clap::{Arg, ArgAction};
 use native_board::Arguments;
 use nsapi::interface::NetworkInterface as _;
 use nsapi::{IpAddress, SocketAddress};
@@ -14,6 +14,9 @@ use crate::{inherited, interface};
 
 /// The board's hardware address unless it is told another one: locally administered.
 const MAC: [u8; 6] = [0x02, 0x68, 0x69, 0x6c, 0x00, 0x03];
+
+/// The cable was pulled when the board restarted.
+pub(crate) const PULLED: &str = "pulled";
 
 /// Where frames go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub(crate) struct Fixed {
 }
 
 /// The options of this board.
-pub(crate) fn all() -> [Arg; 3] {
+pub(crate) fn all() -> [Arg; 4] {
     [
         Arg::new("net")
             .long("net")
@@ -51,6 +54,11 @@ pub(crate) fn all() -> [Arg; 3] {
             .value_name("ADDRESS/BITS[,GATEWAY]")
             .help("Fixed addresses instead of DHCP")
             .value_parser(fixed_addresses),
+        Arg::new(PULLED)
+            .long(PULLED)
+            .help("The cable is not plugged in at first")
+            .action(ArgAction::SetTrue)
+            .hide(true),
     ]
 }
 
