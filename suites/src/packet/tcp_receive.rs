@@ -202,6 +202,9 @@ async fn window_opens(cx: &mut Ctx) -> Outcome {
     converse(&tcp, &mut peer).await
 }
 
+/// How long after reading the window is announced again at the latest.
+const REOPENED: Duration = Duration::from_secs(1);
+
 /// Probes of a shut window are answered, and their bytes are not lost or doubled.
 ///
 /// Three probes a second apart are answered each; of five in a row at least one.
@@ -234,8 +237,12 @@ async fn probes_are_answered(cx: &mut Ctx) -> Outcome {
     peer.expect_as("probe", "an answer to one of five", ACK, answers)
         .await?;
 
-    read_pattern(cx, &tcp, seed, filled).await?;
     peer.mark();
+    read_pattern(cx, &tcp, seed, filled).await?;
+    // Before the window is open again the board need not take anything.
+    let open = |got: &Got| got.acks(edge) && got.window >= 10;
+    peer.expect_as("reopened", "an open window", REOPENED, open)
+        .await?;
     peer.seg().seq(edge).data(&data[filled..filled + 10]).send();
     peer.expect_ack(edge + 10, ACK).await?;
     tcp.recv_all(&data[filled..filled + 10]).await?;

@@ -33,7 +33,7 @@ const FAR_END: &str = "hil1";
 const LOOPBACK: u32 = 1;
 
 /// Switches below /proc/sys/net. What cannot be written is left as it is: the cable works without.
-const SWITCHES: [(&str, &str); 16] = [
+const SWITCHES: [(&str, &str); 15] = [
     // Ordinary services on their ordinary ports.
     ("ipv4/ip_unprivileged_port_start", "0"),
     ("ipv4/ping_group_range", "0 2147483647"),
@@ -42,7 +42,6 @@ const SWITCHES: [(&str, &str); 16] = [
     ("ipv4/icmp_msgs_per_sec", "1000000"),
     ("ipv4/icmp_msgs_burst", "1000000"),
     ("ipv6/icmp/ratelimit", "0"),
-    ("ipv4/tcp_invalid_ratelimit", "0"),
     // No state of an earlier connection shapes the next one.
     ("ipv4/tcp_no_metrics_save", "1"),
     // The kernel is a host among hosts: it neither looks for routers nor believes them.
