@@ -137,6 +137,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
         rig.dut.give_back_counter(counter);
     }
     check_frames(&state, &mut outcome);
+    blame_the_cable(&state, &mut outcome);
     let findings = core::mem::take(&mut *state.findings());
     Observation {
         outcome,
@@ -256,6 +257,23 @@ fn check_frames(state: &State, outcome: &mut Outcome) {
     }
     if untold > 0 {
         state.steps.say(format!("… and {untold} more like these"));
+    }
+}
+
+/// Whoever looks bad over a cable that lost frames by itself has not been judged. What held nevertheless holds.
+fn blame_the_cable(state: &State, outcome: &mut Outcome) {
+    let spoiled = state.lan.cable().and_then(|cable| cable.spoiled());
+    if let (Some(why), Err(Stop::Violation(violation))) = (spoiled, &*outcome) {
+        let Violation {
+            call,
+            expected,
+            observed,
+            ..
+        } = violation.as_ref();
+        let lan = Trouble::Lan(format!(
+            "{why}; meanwhile {call}: expected {expected}, observed {observed}"
+        ));
+        *outcome = Err(lan.into());
     }
 }
 

@@ -16,7 +16,7 @@ use crate::board::{StartOptions, in_words as lans_in_words};
 use crate::engine::{BoardPlan, Emitter, LiveStarter, Run, Stop, run as run_engine};
 use crate::event::{Exit, RunStarted, SCHEMA};
 use crate::inventory::{Board, Inventory};
-use crate::lan::Lan;
+use crate::lan::{Lan, LanKind};
 use crate::link::LinkKind;
 use crate::plan::select;
 use crate::report::{Console, Detail, JUnit, JsonLines, Output, Reporter, drive, journal};
@@ -241,6 +241,18 @@ pub(super) fn check_lan(board: &Board, lan: Option<&Lan>) -> Result<(), Failure>
                 lans_in_words(fitting)
             ),
         )),
+        // Who takes frames of an interface is not told which one by the runner.
+        _ if lan.unwrap_or(&board.lan).kind() == LanKind::Nic && board.arguments.is_empty() => {
+            Err(Failure::error(
+                Exit::BadConfiguration,
+                format!(
+                    "board {0} does not know which interface is its own on the lan \"{1}\": tell its process in \
+                     boards.toml, below [board.{0}], as in arguments = [\"--net\", \"if:eth2\"]",
+                    board.name,
+                    lan.unwrap_or(&board.lan)
+                ),
+            ))
+        }
         _ => Ok(()),
     }
 }

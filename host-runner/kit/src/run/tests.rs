@@ -266,3 +266,33 @@ async fn a_bad_frame_fails_a_case_that_is_about_something_else() {
         "the rule and the cut ended with the case"
     );
 }
+
+async fn waits_in_vain(cx: &mut Ctx) -> Outcome {
+    cx.wire()?
+        .expect(from_board().udp(), Duration::from_millis(1))
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cable_that_lost_frames_itself_is_to_blame() {
+    let cable = FakeCable::new();
+    let services = Services::start(cable.clone());
+    let mut rig = rig().await;
+    rig.lan = Arc::new(wired(&cable, &services));
+    let case = || case!(waits_in_vain, "kit.in-vain", 10_000);
+    let seen = run(case(), &rig).await;
+    match seen.outcome {
+        Err(Stop::Violation(violation)) => {
+            assert!(violation.at.contains("run/tests.rs"), "{}", violation.at);
+        }
+        other => panic!("{other:?}"),
+    }
+    cable.spoil("frames were lost");
+    match run(case(), &rig).await.outcome {
+        Err(Stop::Trouble(Trouble::Lan(text))) => {
+            assert!(text.starts_with("frames were lost; meanwhile wire waits"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+}

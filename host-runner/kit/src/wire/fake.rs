@@ -31,6 +31,7 @@ struct Inside {
     next: u64,
     arrived: Vec<(End, Vec<u8>)>,
     up: bool,
+    spoiled: Option<&'static str>,
 }
 
 /// The cable.
@@ -59,6 +60,11 @@ impl FakeCable {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *place = Some(Box::new(responder));
+    }
+
+    /// From now on the cable itself has done wrong.
+    pub(crate) fn spoil(&self, what: &'static str) {
+        self.inside().spoiled = Some(what);
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -232,6 +238,10 @@ impl Cable for FakeCable {
 
     fn frames(&self) -> (Vec<Frame>, bool) {
         (self.inside().frames.clone(), false)
+    }
+
+    fn spoiled(&self) -> Option<&'static str> {
+        self.inside().spoiled
     }
 
     fn flush_neighbours(&self) -> io::Result<()> {

@@ -160,6 +160,12 @@ pub trait Cable: Send + Sync {
         None
     }
 
+    /// What the cable itself did wrong since [`Self::begin_case`], if that makes what was seen worthless: frames that
+    /// only the rig has lost, an end of it that is gone.
+    fn spoiled(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What went wrong with the cable itself since this was asked last, in words. Says nothing about the IUT.
     fn troubles(&self) -> Vec<String> {
         Vec::new()

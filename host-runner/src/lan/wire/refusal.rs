@@ -12,29 +12,35 @@ const REQUIRED: &str = "HIL_REQUIRE_WIRE";
 
 /// The wire cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no wire can be made: {doing}: {why}")]
+#[error("no wire can be made: {why}")]
 pub struct Refusal {
-    doing: String,
     why: String,
-    errno: Option<i32>,
+    by: By,
+}
+
+/// Who refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Somebody, by the environment.
+    Environment,
+    /// The system, with this error number if it gave one.
+    System(Option<i32>),
 }
 
 impl Refusal {
     /// The system said this when somebody tried `doing`.
     pub(super) fn new(doing: impl Into<String>, error: io::Error) -> Self {
         Self {
-            doing: doing.into(),
-            why: error.to_string(),
-            errno: error.raw_os_error(),
+            why: format!("{}: {error}", doing.into()),
+            by: By::System(error.raw_os_error()),
         }
     }
 
     /// Somebody does not want one.
     pub(super) fn by_environment() -> Option<Self> {
         is_set(FORBIDDEN).then(|| Self {
-            doing: "looking at the environment".into(),
             why: format!("{FORBIDDEN} is set"),
-            errno: None,
+            by: By::Environment,
         })
     }
 
@@ -46,10 +52,11 @@ impl Refusal {
     }
 
     fn advice_for(&self, switches: &Switches) -> Vec<String> {
-        let mut advice = Vec::new();
-        let Some(errno) = self.errno else {
-            return vec![format!("unset {FORBIDDEN}")];
+        let errno = match self.by {
+            By::Environment => return vec![format!("unset {FORBIDDEN}")],
+            By::System(errno) => errno,
         };
+        let mut advice = Vec::new();
         if switches.apparmor == Some(1) {
             advice.push(
                 "AppArmor restricts user namespaces: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, \
@@ -63,26 +70,34 @@ impl Refusal {
                     .to_owned(),
             );
         }
-        if errno == libc::ENOSPC || switches.most == Some(0) {
+        if errno == Some(libc::ENOSPC) || switches.most == Some(0) {
             advice.push(
                 "there may be no (more) user namespaces: sudo sysctl user.max_user_namespaces=15000"
                     .to_owned(),
             );
         }
-        if errno == libc::EOPNOTSUPP {
+        if errno == Some(libc::EOPNOTSUPP) {
             advice.push(
                 "the kernel has no veth: sudo modprobe veth, or a kernel with CONFIG_VETH"
                     .to_owned(),
             );
         }
-        if switches.filtered && matches!(errno, libc::EPERM | libc::ENOSYS | libc::EACCES) {
+        // Without a number the keeper did not get as far as to say one: filters may also kill.
+        let filtered = [libc::EPERM, libc::ENOSYS, libc::EACCES];
+        if switches.filtered && errno.is_none_or(|it| filtered.contains(&it)) {
             advice.push(
                 "a system call filter is on, as in containers: start the container with --security-opt \
                  seccomp=unconfined, or as root in it with --cap-add SYS_ADMIN --cap-add NET_ADMIN"
                     .to_owned(),
             );
         }
-        advice.push("or run hil as root".to_owned());
+        advice.push(match (switches.root, advice.is_empty()) {
+            (false, true) => "run hil as root".to_owned(),
+            (false, false) => "or run hil as root".to_owned(),
+            (true, _) => "this root lacks CAP_SYS_ADMIN or CAP_NET_ADMIN, as in containers: start hil with both, \
+                          or where ordinary users may make user namespaces"
+                .to_owned(),
+        });
         advice
     }
 }
@@ -98,6 +113,8 @@ struct Switches {
     most: Option<u64>,
     /// System calls are filtered.
     filtered: bool,
+    /// This process is root's.
+    root: bool,
 }
 
 impl Switches {
@@ -112,6 +129,7 @@ impl Switches {
             clone: number("kernel/unprivileged_userns_clone"),
             most: number("user/max_user_namespaces"),
             filtered: status.lines().any(|line| line == "Seccomp:\t2"),
+            root: rustix::process::geteuid().is_root(),
         }
     }
 }
@@ -140,7 +158,12 @@ mod tests {
         };
         let advice = |errno, switches: Switches| refused(errno).advice_for(&switches).join("\n");
         let plain = advice(libc::EPERM, Switches::default());
-        assert_eq!(plain, "or run hil as root");
+        assert_eq!(plain, "run hil as root");
+        let root = Switches {
+            root: true,
+            ..Switches::default()
+        };
+        assert!(advice(libc::EPERM, root).contains("CAP_SYS_ADMIN"));
         let ubuntu = Switches {
             apparmor: Some(1),
             ..Switches::default()
@@ -158,5 +181,17 @@ mod tests {
                 .to_string()
                 .starts_with("no wire can be made: making")
         );
+    }
+
+    #[test]
+    fn nobody_is_told_to_unset_what_is_not_set() {
+        let gone = Refusal::new("starting the keeper", io::Error::other("it is gone"));
+        let filtered = Switches {
+            filtered: true,
+            ..Switches::default()
+        };
+        let advice = gone.advice_for(&filtered).join("\n");
+        assert!(!advice.contains(FORBIDDEN), "{advice}");
+        assert!(advice.contains("--security-opt"), "{advice}");
     }
 }

@@ -157,9 +157,14 @@ impl Namespace {
     }
 
     fn descriptors<const COUNT: usize>(&self, request: &Request) -> io::Result<[OwnedFd; COUNT]> {
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let gone = || io::Error::other("the namespace of the wire is gone");
-        let (reply, descriptors) = exchange(keeper.as_ref().ok_or_else(gone)?, request)?;
+        let answer = exchange(keeper.as_ref().ok_or_else(gone)?, request);
+        if answer.is_err() {
+            // An answer that comes too late would be taken for that of the next request.
+            *keeper = None;
+        }
+        let (reply, descriptors) = answer?;
         match reply {
             Reply::Done => descriptors
                 .try_into()

@@ -56,7 +56,30 @@ pub(super) fn tell_what_is_beside(socket: BorrowedFd<'_>) {
     };
 }
 
+/// How many frames a packet socket had no room for since this was asked last. Other sockets lose none.
+pub(super) fn lost(socket: BorrowedFd<'_>) -> u32 {
+    // SAFETY: all zero is a valid value of a struct of two numbers.
+    let mut statistics: libc::tpacket_stats = unsafe { core::mem::zeroed() };
+    let mut size = size_of_val(&statistics) as libc::socklen_t;
+    // SAFETY: the struct and its size are alive over the call, and the kernel writes no more than that size.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut statistics).cast(),
+            &raw mut size,
+        )
+    };
+    if done == 0 { statistics.tp_drops } else { 0 }
+}
+
 impl Batch {
+    /// Whether a call that read so many frames had room for more.
+    pub(super) const fn is_full(read: usize) -> bool {
+        read == FRAMES
+    }
+
     pub(super) fn new() -> Self {
         Self {
             bytes: vec![0; FRAMES * ROOM],
@@ -186,6 +209,24 @@ mod tests {
             empty.expect_err("nothing there").kind(),
             io::ErrorKind::WouldBlock
         );
+    }
+
+    #[test]
+    fn says_what_a_packet_socket_had_no_room_for() {
+        // For root only.
+        let Ok(socket) = crate::lan::wire::packet::open(1) else {
+            return;
+        };
+        socket.set_recv_buffer_size(1).expect("set");
+        let _ = lost(socket.as_fd());
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").expect("bound");
+        let to = sender.local_addr().expect("an address");
+        for _ in 0..200 {
+            sender.send_to(&[0; 1000], to).expect("sent");
+        }
+        assert!(lost(socket.as_fd()) > 100);
+        let (other, _) = UnixDatagram::pair().expect("a pair");
+        assert_eq!(lost(other.as_fd()), 0);
     }
 
     #[test]

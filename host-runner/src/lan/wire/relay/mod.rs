@@ -18,6 +18,7 @@ mod tape;
 #[cfg(test)]
 mod tests;
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -84,6 +85,8 @@ pub struct Relay {
     epoch: SystemTime,
     capture: Option<PathBuf>,
     phy: Mutex<Option<SetPhy>>,
+    /// The board's PHY was not told, or did not say that it heard.
+    phy_unsure: AtomicBool,
     flush: Mutex<Option<FlushNeighbours>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -138,6 +141,7 @@ impl Relay {
             epoch,
             capture,
             phy: Mutex::default(),
+            phy_unsure: AtomicBool::new(false),
             flush: Mutex::default(),
             thread: Some(thread),
         }))
@@ -231,13 +235,18 @@ impl Cable for Relay {
 
     fn set_link(&self, up: bool) -> BoxFuture<'_, io::Result<()>> {
         let was_up = !self.shared.lock().set_cut(!up);
-        let phy = lock(&self.phy).clone();
+        let Some(phy) = lock(&self.phy).clone() else {
+            return Box::pin(core::future::ready(Ok(())));
+        };
+        // Until it has heard; so it stays if that fails, or is given up before.
+        let was_unsure = self.phy_unsure.swap(true, Ordering::Relaxed);
         Box::pin(async move {
-            match phy {
-                // Cases begin with a link that is up: that costs nothing where it is.
-                Some(phy) if was_up != up => phy(up).await,
-                Some(_) | None => Ok(()),
+            // Cases begin with a link that is up: that costs nothing where it is known to be.
+            if was_unsure || was_up != up {
+                phy(up).await?;
             }
+            self.phy_unsure.store(false, Ordering::Relaxed);
+            Ok(())
         })
     }
 
@@ -256,6 +265,10 @@ impl Cable for Relay {
 
     fn recording(&self) -> Option<PathBuf> {
         self.capture.clone()
+    }
+
+    fn spoiled(&self) -> Option<&'static str> {
+        self.shared.lock().spoiled()
     }
 
     fn troubles(&self) -> Vec<String> {

@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, send};
 
-use super::batch::{Batch, Beside, tell_what_is_beside};
+use super::batch::{Batch, Beside, lost, tell_what_is_beside};
 use super::recorder::Recorder;
 use super::state::State;
 use super::{Shared, size};
@@ -29,6 +29,11 @@ use super::{Shared, size};
 const NO_BUFFERS: Duration = Duration::from_millis(1);
 /// An Ethernet frame with a tag; longer ones from the host are segments that hardware was to cut.
 const LONGEST: usize = 14 + 4 + 1500;
+
+const HOST_GONE: &str = "the host's end of the cable is gone";
+const TOO_LONG: &str = "a frame was dropped: too long for its end";
+const TOO_SHORT: &str = "a frame was dropped: shorter than its header";
+const REFUSED: &str = "a frame was dropped: its end refuses it";
 
 /// One end as the thread sees it.
 struct Port {
@@ -41,6 +46,35 @@ struct Port {
     full: bool,
     /// There is something to be read.
     ready: bool,
+    /// Frames that the socket had no room for.
+    lost: u32,
+}
+
+/// What went wrong outside of the lock.
+struct Trouble {
+    what: &'static str,
+    /// It is the rig's, and makes what the case saw worthless.
+    spoils: bool,
+}
+
+impl Trouble {
+    const fn plain(what: &'static str) -> Self {
+        let spoils = false;
+        Self { what, spoils }
+    }
+
+    const fn spoils(what: &'static str) -> Self {
+        let spoils = true;
+        Self { what, spoils }
+    }
+
+    fn tell(self, state: &mut State) {
+        if self.spoils {
+            state.spoil(self.what);
+        } else {
+            state.trouble(self.what);
+        }
+    }
 }
 
 /// Relays until told to stop.
@@ -53,7 +87,7 @@ pub(super) fn run(shared: &Shared, host: OwnedFd, mut recorder: Recorder) {
     let mut batch = Batch::new();
     let mut read: Vec<(Origin, Arc<[u8]>, Beside)> = Vec::new();
     loop {
-        let mut troubles: Vec<&'static str> = Vec::new();
+        let mut troubles: Vec<Trouble> = Vec::new();
         for port in &mut ports {
             port.read(&mut batch, &mut read, &mut troubles);
         }
@@ -76,8 +110,14 @@ pub(super) fn run(shared: &Shared, host: OwnedFd, mut recorder: Recorder) {
                 complain(&mut state, origin, &bytes, beside);
                 state.put(origin, bytes, now);
             }
-            for what in troubles.drain(..) {
-                state.trouble(what);
+            for trouble in troubles.drain(..) {
+                trouble.tell(&mut state);
+            }
+            for port in &mut ports {
+                match core::mem::take(&mut port.lost) {
+                    0 => {}
+                    lost => state.lost(lost),
+                }
             }
             state.let_go(now);
             for port in &mut ports {
@@ -92,10 +132,10 @@ pub(super) fn run(shared: &Shared, host: OwnedFd, mut recorder: Recorder) {
             retry |= port.send(&mut troubles);
         }
         if recorder.write(tape).is_err() {
-            troubles.push("the recording cannot be written; it ends");
+            troubles.push(Trouble::plain("the recording cannot be written; it ends"));
         }
-        for what in troubles {
-            shared.lock().trouble(what);
+        for trouble in troubles {
+            trouble.tell(&mut shared.lock());
         }
         wait(shared, &mut ports, due, retry);
     }
@@ -105,10 +145,10 @@ pub(super) fn run(shared: &Shared, host: OwnedFd, mut recorder: Recorder) {
 /// Frames that show a mistake in the rig.
 fn complain(state: &mut State, origin: Origin, bytes: &[u8], beside: Beside) {
     if beside.unfinished_checksum {
-        state.trouble("a frame of the host has an unfinished checksum: an offload is on");
+        state.spoil("a frame of the host has an unfinished checksum: an offload is on");
     }
     if origin == Origin::Sent(End::Host) && bytes.len() > LONGEST {
-        state.trouble("a frame of the host is longer than the MTU: an offload is on");
+        state.spoil("a frame of the host is longer than the MTU: an offload is on");
     }
 }
 
@@ -182,6 +222,7 @@ impl Port {
             sending: VecDeque::new(),
             full: false,
             ready: false,
+            lost: 0,
         }
     }
 
@@ -189,7 +230,7 @@ impl Port {
         &mut self,
         batch: &mut Batch,
         into: &mut Vec<(Origin, Arc<[u8]>, Beside)>,
-        troubles: &mut Vec<&'static str>,
+        troubles: &mut Vec<Trouble>,
     ) {
         if !core::mem::take(&mut self.ready) {
             return;
@@ -211,19 +252,29 @@ impl Port {
             // A closed socket reads as endless nothing.
             Ok(_) if into[before..].iter().all(|(_, bytes, _)| bytes.is_empty()) => {
                 into.truncate(before);
-                troubles.push("an empty frame was ignored");
+                troubles.push(Trouble::plain("an empty frame was ignored"));
                 self.close_if_dead(troubles);
+            }
+            // Only a queue that was long may have been too long.
+            Ok(count) if self.of_kernel && Batch::is_full(count) => {
+                self.lost += lost(socket.as_fd())
             }
             Ok(_) => {}
         }
     }
 
     /// Does with the socket what an error of it demands.
-    fn failed(&mut self, error: &io::Error, troubles: &mut Vec<&'static str>) {
+    fn failed(&mut self, error: &io::Error, troubles: &mut Vec<Trouble>) {
         let errno = Errno::from_io_error(error);
         match errno {
             // The interface is down, or the other side is gone for the moment: reading has taken note of it.
             Some(Errno::NETDOWN | Errno::CONNREFUSED | Errno::CONNRESET | Errno::INTR) => {
+                if errno == Some(Errno::NETDOWN) {
+                    troubles.push(Trouble::spoils(match self.end {
+                        End::Board => "the interface that the board is behind went down",
+                        End::Host => "the host's end of the cable went down",
+                    }));
+                }
                 self.close_if_dead(troubles);
             }
             _ => self.close(troubles),
@@ -231,7 +282,7 @@ impl Port {
     }
 
     /// Closes a socket that would be reported as ready for ever.
-    fn close_if_dead(&mut self, troubles: &mut Vec<&'static str>) {
+    fn close_if_dead(&mut self, troubles: &mut Vec<Trouble>) {
         let Some(socket) = &self.socket else {
             return;
         };
@@ -243,18 +294,21 @@ impl Port {
         }
     }
 
-    fn close(&mut self, troubles: &mut Vec<&'static str>) {
+    fn close(&mut self, troubles: &mut Vec<Trouble>) {
         self.socket = None;
         self.sending.clear();
         troubles.push(match self.end {
-            End::Board => "the board's socket was closed by the board",
-            End::Host => "the host's end of the cable is gone",
+            End::Board => Trouble::plain("the board's socket was closed by the board"),
+            End::Host => Trouble::spoils(HOST_GONE),
         });
     }
 
     /// Sends what can be sent. `true` if it should be tried again soon.
-    fn send(&mut self, troubles: &mut Vec<&'static str>) -> bool {
+    fn send(&mut self, troubles: &mut Vec<Trouble>) -> bool {
         let Some(socket) = &self.socket else {
+            if self.end == End::Host && !self.sending.is_empty() {
+                troubles.push(Trouble::spoils(HOST_GONE));
+            }
             self.sending.clear();
             return false;
         };
@@ -270,9 +324,11 @@ impl Port {
                 }
                 Err(Errno::NOBUFS | Errno::NOMEM) => return true,
                 Err(Errno::INTR) => continue,
-                Err(Errno::MSGSIZE) => troubles.push("a frame was dropped: too long for its end"),
-                Err(Errno::INVAL) => troubles.push("a frame was dropped: shorter than its header"),
-                Err(_) => troubles.push("a frame was dropped: its end refuses it"),
+                Err(Errno::MSGSIZE) => troubles.push(Trouble::plain(TOO_LONG)),
+                Err(Errno::INVAL) => troubles.push(Trouble::plain(TOO_SHORT)),
+                // A board that ended refuses as well; an interface does not, unless it is gone or down.
+                Err(_) if self.of_kernel => troubles.push(Trouble::spoils(REFUSED)),
+                Err(_) => troubles.push(Trouble::plain(REFUSED)),
             }
             self.sending.pop_front();
         }

@@ -36,6 +36,8 @@ pub(super) struct State {
     /// What the thread has to write down.
     tape: Tape,
     troubles: BTreeMap<&'static str, u64>,
+    /// What makes the case that runs worthless.
+    spoiled: Option<&'static str>,
     /// Towards the board, towards the host.
     queues: [Queue; 2],
     /// A board that has come (or gone) and that the thread does not know of yet.
@@ -73,6 +75,7 @@ impl State {
             counts: Counts::default(),
             tape: Tape::new(recorded),
             troubles: BTreeMap::new(),
+            spoiled: None,
             queues: Default::default(),
             exchange: None,
             attached: false,
@@ -127,7 +130,7 @@ impl State {
             Fate::Duplicated(times) => (bytes, *times),
             Fate::Changed(changed) => (changed, 1),
         };
-        for _ in 0..copies {
+        for copy in 0..copies {
             let kept = match now.checked_add(later) {
                 Some(due) if !later.is_zero() => {
                     if self.later.push(due, towards, Arc::clone(what)) {
@@ -138,8 +141,11 @@ impl State {
                 }
                 _ => self.send(towards, what),
             };
-            if let Err(why) = kept {
-                return Fate::Dropped(why);
+            match (kept, copy) {
+                (Ok(()), _) => {}
+                (Err(why), 0) => return Fate::Dropped(why),
+                // Some have found room.
+                (Err(_), copies) => return Fate::Duplicated(copies),
             }
         }
         fate
@@ -152,7 +158,11 @@ impl State {
         }
         let queue = &mut self.queues[index(towards)];
         if queue.bytes + queue.unsent + super::size(bytes) > MOST_WAITING {
-            self.trouble("a frame was dropped: its end does not take what it is sent");
+            match towards {
+                // A board may be as slow as it likes.
+                End::Board => self.trouble("a frame was dropped: the board does not take it"),
+                End::Host => self.spoil("a frame was dropped: the host's kernel does not take it"),
+            }
             return Err("full");
         }
         queue.bytes += super::size(bytes);
@@ -245,6 +255,22 @@ impl State {
         *self.troubles.entry(what).or_default() += 1;
     }
 
+    /// Trouble that is the rig's alone, and makes what the case saw worthless.
+    pub(super) fn spoil(&mut self, what: &'static str) {
+        self.trouble(what);
+        self.spoiled.get_or_insert(what);
+    }
+
+    /// Frames were lost that nobody has seen.
+    pub(super) fn lost(&mut self, frames: u32) {
+        self.counts.dropped += u64::from(frames);
+        self.spoil("frames were lost before the runner read them: this machine is too busy");
+    }
+
+    pub(super) const fn spoiled(&self) -> Option<&'static str> {
+        self.spoiled
+    }
+
     pub(super) fn take_troubles(&mut self) -> BTreeMap<&'static str, u64> {
         core::mem::take(&mut self.troubles)
     }
@@ -289,6 +315,7 @@ impl State {
         self.taps.retain(|(_, tap)| !tap.is_closed());
         self.ring.clear();
         self.counts = Counts::default();
+        self.spoiled = None;
         self.tape.case(case, lost);
     }
 
