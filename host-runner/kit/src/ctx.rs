@@ -14,6 +14,7 @@ use nsapi_protocol::message::Handle;
 use nsapi_protocol::{Kind, Op};
 use tokio::task::JoinSet;
 
+use crate::outcome::here;
 use crate::call::Call;
 use crate::counter::Counter;
 use crate::dut::{Identity, Response};
@@ -229,74 +230,107 @@ impl Ctx {
     ///
     /// # Errors
     /// A violation `…/address` if it has none of that kind.
-    pub async fn iut_address_here(&self) -> Result<SocketAddress, Stop> {
+    #[track_caller]
+    pub fn iut_address_here(&self) -> impl Future<Output = Result<SocketAddress, Stop>> {
+        here(async move {
         let ip = self.state.iut_ip(self.home).await?;
         Ok(contract_address((ip, 0).into()))
+        })
     }
 
     /// A TCP socket object, not opened.
-    pub async fn unopened_tcp(&self) -> Result<Tcp, Stop> {
+    #[track_caller]
+    pub fn unopened_tcp(&self) -> impl Future<Output = Result<Tcp, Stop>> {
+        here(async move {
         Ok(Tcp(self.object(Kind::Tcp, false).await?))
+        })
     }
 
     /// An open TCP socket.
-    pub async fn tcp(&self) -> Result<Tcp, Stop> {
+    #[track_caller]
+    pub fn tcp(&self) -> impl Future<Output = Result<Tcp, Stop>> {
+        here(async move {
         Ok(Tcp(self.object(Kind::Tcp, true).await?))
+        })
     }
 
     /// A UDP socket object, not opened.
-    pub async fn unopened_udp(&self) -> Result<Udp, Stop> {
+    #[track_caller]
+    pub fn unopened_udp(&self) -> impl Future<Output = Result<Udp, Stop>> {
+        here(async move {
         Ok(Udp {
             socket: self.object(Kind::Udp, false).await?,
             port: 0,
         })
+        })
     }
 
     /// An open UDP socket.
-    pub async fn udp(&self) -> Result<Udp, Stop> {
+    #[track_caller]
+    pub fn udp(&self) -> impl Future<Output = Result<Udp, Stop>> {
+        here(async move {
         Ok(Udp {
             socket: self.object(Kind::Udp, true).await?,
             port: 0,
         })
+        })
     }
 
     /// An open UDP socket bound to a free port ([`Udp::port`]), so that the host can reach it.
-    pub async fn bound_udp(&self) -> Result<Udp, Stop> {
+    #[track_caller]
+    pub fn bound_udp(&self) -> impl Future<Output = Result<Udp, Stop>> {
+        here(async move {
         let mut udp = self.udp().await?;
         udp.port = self.free_port(Protocol::Udp)?;
         udp.bind_port(udp.port).await?.expect(Done)?;
         Ok(udp)
+        })
     }
 
     /// A `TCPServer` object of the older API, not opened.
-    pub async fn unopened_server(&self) -> Result<Socket, Stop> {
+    #[track_caller]
+    pub fn unopened_server(&self) -> impl Future<Output = Result<Socket, Stop>> {
+        here(async move {
         self.object(Kind::TcpServer, false).await
+        })
     }
 
     /// An open `TCPServer` object of the older API.
-    pub async fn server(&self) -> Result<Socket, Stop> {
+    #[track_caller]
+    pub fn server(&self) -> impl Future<Output = Result<Socket, Stop>> {
+        here(async move {
         self.object(Kind::TcpServer, true).await
+        })
     }
 
     /// A listener of the IUT on a free port.
-    pub async fn listener(&self, backlog: i32) -> Result<Listener, Stop> {
+    #[track_caller]
+    pub fn listener(&self, backlog: i32) -> impl Future<Output = Result<Listener, Stop>> {
+        here(async move {
         let socket = self.object(Kind::Tcp, true).await?;
         let port = self.free_port(Protocol::Tcp)?;
         socket.bind_port(port).await?.expect(Done)?;
         socket.listen(backlog).await?.expect(Done)?;
         Ok(Listener { socket, port })
+        })
     }
 
     /// A TCP socket object; the answer of its opening is not judged (for cases about limits).
-    pub async fn try_tcp(&self) -> Result<(Tcp, Answered), Stop> {
+    #[track_caller]
+    pub fn try_tcp(&self) -> impl Future<Output = Result<(Tcp, Answered), Stop>> {
+        here(async move {
         let (socket, answer) = self.try_object(Kind::Tcp, true).await?;
         Ok((Tcp(socket), answer))
+        })
     }
 
     /// A UDP socket object; the answer of its opening is not judged (for cases about limits).
-    pub async fn try_udp(&self) -> Result<(Udp, Answered), Stop> {
+    #[track_caller]
+    pub fn try_udp(&self) -> impl Future<Output = Result<(Udp, Answered), Stop>> {
+        here(async move {
         let (socket, answer) = self.try_object(Kind::Udp, true).await?;
         Ok((Udp { socket, port: 0 }, answer))
+        })
     }
 
     async fn object(&self, kind: Kind, open: bool) -> Result<Socket, Stop> {
@@ -340,12 +374,15 @@ impl Ctx {
     }
 
     /// The IUT's own address.
-    pub async fn iut_address(&self) -> Result<SocketAddress, Stop> {
+    #[track_caller]
+    pub fn iut_address(&self) -> impl Future<Output = Result<SocketAddress, Stop>> {
+        here(async move {
         let answer = self.state.call(Op::InterfaceAddress).await?.expect(Done)?;
         answer.address().ok_or_else(|| {
             self.state
                 .violation("interface", &answer.call, "the own address", "no address")
                 .into()
+        })
         })
     }
 
@@ -371,7 +408,9 @@ impl Ctx {
 
     /// Restarts the board and greets it again; skips the case if the board cannot. Sockets and counters from
     /// before are gone. The interface is on its way up afterwards ([`Interface::becomes`]).
-    pub async fn restart(&self) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn restart(&self) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         match self.state.call(Op::Restart).await {
             Ok(answer) if answer.failed_with(Error::UNSUPPORTED) => {
                 return Err(Stop::Skip("the board cannot restart itself".into()));
@@ -387,6 +426,7 @@ impl Ctx {
         let took = text::duration(took);
         self.state.steps.say(format!("the board is back ({took})"));
         Ok(())
+        })
     }
 
     /// Sets an option of the stack.
@@ -517,52 +557,4 @@ pub(crate) fn child_handle(state: &State) -> Handle {
 }
 
 #[cfg(test)]
-mod tests {
-    use nsapi_protocol::{Answer, Hello};
-
-    use super::*;
-    use crate::fake::{Does, agent, context_with, greeted, hello, usual};
-
-    /// An agent that answers a restart with this code, and then has the next of these boot numbers.
-    async fn restarting(code: i32, boots: impl Iterator<Item = u32> + Send + 'static) -> Ctx {
-        let mut boots = boots;
-        let mut boot = 7;
-        let link = agent(move |op| match *op {
-            Op::Restart => {
-                boot = boots.next().unwrap_or(boot);
-                Does::Answers(Answer::Code(code))
-            }
-            Op::Hello { nonce, .. } => Does::Answers(Answer::Hello(Hello {
-                boot,
-                ..hello(nonce)
-            })),
-            _ => usual(op),
-        });
-        let (dut, identity) = greeted(link).await.unwrap();
-        context_with(dut, identity)
-    }
-
-    #[tokio::test]
-    async fn a_restart_is_another_boot_of_the_same_board() {
-        let cx = restarting(0, 8..).await;
-        cx.restart().await.unwrap();
-        assert_eq!(cx.dut().identity().boot, 8);
-        cx.restart().await.unwrap();
-        assert_eq!(cx.dut().identity().boot, 9);
-        assert!(cx.state.interface_changed.load(Ordering::Relaxed));
-    }
-
-    #[tokio::test]
-    async fn a_board_that_does_not_restart_is_noticed() {
-        let cx = restarting(0, core::iter::empty()).await;
-        let Err(Stop::Trouble(trouble)) = cx.restart().await else {
-            panic!("it is the same boot");
-        };
-        assert!(
-            trouble.to_string().contains("has not been reset"),
-            "{trouble}"
-        );
-        let cx = restarting(Error::UNSUPPORTED.code(), core::iter::empty()).await;
-        assert!(matches!(cx.restart().await, Err(Stop::Skip(_))));
-    }
-}
+mod tests;

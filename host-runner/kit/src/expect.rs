@@ -3,7 +3,6 @@
 //! A failed call is not an error here: it is an answer like any other, and only an expectation makes a
 //! violation of it. Must not: talk to the agent; decide on verdicts.
 
-use core::panic::Location;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -436,15 +435,7 @@ impl State {
         observed: impl Into<String>,
     ) -> Box<Violation> {
         let key = format!("{}/{what}", self.requirement);
-        let at = Location::caller();
-        let violation = Violation::new(key, call, expected, observed);
-        self.steps.say(format!(
-            "violation at {}:{}: {call}: expected {}, observed {}",
-            at.file(),
-            at.line(),
-            violation.expected,
-            violation.observed
-        ));
-        Box::new(violation)
+        self.steps.say(format!("violation of {key}: {call}"));
+        Box::new(Violation::new(key, call, expected, observed))
     }
 }

@@ -12,6 +12,7 @@ use nsapi::{IpAddress, SocketAddress};
 use nsapi_protocol::Op;
 use nsapi_protocol::message::{InterfaceEvent, Property};
 
+use crate::outcome::here;
 use crate::call::Call;
 use crate::counter::{Counter, millis};
 use crate::ctx::{State, call};
@@ -266,14 +267,20 @@ impl Interface {
     }
 
     /// Requires the status to become `wanted` within `limit`.
-    pub async fn becomes(&self, wanted: Status, limit: Duration) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn becomes(&self, wanted: Status, limit: Duration) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         self.one_of(&[wanted], limit).await
+        })
     }
 
     /// Requires the status to become another than `from` within `limit`.
-    pub async fn leaves(&self, from: Status, limit: Duration) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn leaves(&self, from: Status, limit: Duration) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         let others: Vec<Status> = STATUSES.into_iter().filter(|it| *it != from).collect();
         self.one_of(&others, limit).await
+        })
     }
 
     async fn one_of(&self, statuses: &[Status], limit: Duration) -> Result<(), Stop> {

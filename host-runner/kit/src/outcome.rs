@@ -76,6 +76,23 @@ impl Violation {
     }
 }
 
+/// Has a violation be noticed at the caller's line, which is the case's if all functions in between are
+/// `#[track_caller]`: inside of an `async fn` nobody knows who waits for it.
+#[track_caller]
+pub(crate) fn here<T>(
+    work: impl Future<Output = Result<T, Stop>>,
+) -> impl Future<Output = Result<T, Stop>> {
+    let at = Location::caller();
+    async move {
+        work.await.map_err(|mut stop| {
+            if let Stop::Violation(violation) = &mut stop {
+                violation.at = format!("{}:{}", at.file(), at.line());
+            }
+            stop
+        })
+    }
+}
+
 /// Trouble of the rig.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

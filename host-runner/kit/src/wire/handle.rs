@@ -21,6 +21,7 @@ use super::log::Log;
 use super::{
     Action, Applied, Cable, End, Frame, Impairment, Pattern, Rule, RuleId, When, WirePlan,
 };
+use crate::outcome::here;
 use crate::ctx::State;
 use crate::{Ctx, Stop, Trouble, text};
 
@@ -233,21 +234,27 @@ impl Wire {
     ///
     /// # Errors
     /// [`Trouble::Lan`] if the board's link cannot be switched.
-    pub async fn cut(&self) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn cut(&self) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         self.say("is cut");
         Shared::lock(&self.shared.touched).cut = true;
         self.set_link(false).await
+        })
     }
 
     /// Puts the plug back.
     ///
     /// # Errors
     /// [`Trouble::Lan`] if the board's link cannot be switched.
-    pub async fn restore(&self) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn restore(&self) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         self.say("is restored");
         self.set_link(true).await?;
         Shared::lock(&self.shared.touched).cut = false;
         Ok(())
+        })
     }
 
     async fn set_link(&self, up: bool) -> Result<(), Stop> {
@@ -304,20 +311,25 @@ impl Wire {
     ///
     /// # Errors
     /// A violation `…/frame` that tells what came instead.
-    pub async fn expect(&self, pattern: Pattern, within: Duration) -> Result<Frame, Stop> {
+    #[track_caller]
+    pub fn expect(&self, pattern: Pattern, within: Duration) -> impl Future<Output = Result<Frame, Stop>> {
+        here(async move {
         self.expect_as("frame", pattern, within).await
+        })
     }
 
     /// The same with a key of its own for the violation, so that a deviation can name it.
     ///
     /// # Errors
     /// A violation `…/<what>`.
-    pub async fn expect_as(
+    #[track_caller]
+    pub fn expect_as(
         &self,
         what: &str,
         pattern: Pattern,
         within: Duration,
-    ) -> Result<Frame, Stop> {
+    ) -> impl Future<Output = Result<Frame, Stop>> {
+        here(async move {
         let from = self.cursor();
         let patience = self.stretched(within);
         if let Some((at, frame)) = self.look(from, &pattern, patience).await {
@@ -331,6 +343,7 @@ impl Wire {
             .state
             .in_vain(patience, what, &call, pattern.words(), observed);
         Err(violation.into())
+        })
     }
 
     /// Waits for such a frame as [`Self::expect`] does; `None` if none comes. No violation: for alternatives.
@@ -382,20 +395,25 @@ impl Wire {
     ///
     /// # Errors
     /// A violation `…/silence` with the frame that came, or `…/alive`.
-    pub async fn silence(&self, pattern: Pattern, lasting: Duration) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn silence(&self, pattern: Pattern, lasting: Duration) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         self.silence_unwitnessed(pattern, lasting).await?;
         self.ping().await
+        })
     }
 
     /// The same without the echo request: only where a positive probe follows in the case, or the board has no address.
     ///
     /// # Errors
     /// A violation `…/silence` with the frame that came.
-    pub async fn silence_unwitnessed(
+    #[track_caller]
+    pub fn silence_unwitnessed(
         &self,
         pattern: Pattern,
         lasting: Duration,
-    ) -> Result<(), Stop> {
+    ) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         let from = self.cursor();
         let patience = self.stretched(lasting);
         match self.look(from, &pattern, patience).await {
@@ -417,6 +435,7 @@ impl Wire {
                 Err(violation.into())
             }
         }
+        })
     }
 
     /// How many such frames there were since the case began.
@@ -496,7 +515,9 @@ impl Bend {
     ///
     /// # Errors
     /// A violation `…/provoked` if the frames it is for did not come.
-    pub async fn expect(&self, times: u64) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn expect(&self, times: u64) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         let wire = &self.wire;
         let patience = wire.stretched(RULE_PATIENCE);
         let deadline = (Instant::now() + patience).min(wire.state.deadline);
@@ -523,6 +544,7 @@ impl Bend {
             observed,
         );
         Err(violation.into())
+        })
     }
 
     /// Lets go, in order, what a hold keeps; it goes on holding what comes.

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::time::Instant;
 
 use super::{End, Pattern, Wire};
+use crate::outcome::here;
 use crate::{Ctx, Stop, text};
 
 impl Wire {
@@ -24,12 +25,14 @@ impl Wire {
     ///
     /// # Errors
     /// A violation `…/count`.
-    pub async fn expect_count(
+    #[track_caller]
+    pub fn expect_count(
         &self,
         pattern: &Pattern,
         count: usize,
         within: Duration,
-    ) -> Result<(), Stop> {
+    ) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         let patience = self.stretched(within);
         let mut seen = self.count(pattern);
         while seen < count {
@@ -59,6 +62,7 @@ impl Wire {
         }
         self.say(format_args!("sees {seen} × {}", pattern.words()));
         Ok(())
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use nsapi::{Capability, Error};
 use nsapi_protocol::Op;
 use nsapi_protocol::message::Property;
 
+use crate::outcome::here;
 use crate::wire::{Mac, Node, Wire};
 use crate::{Stop, Trouble};
 
@@ -52,7 +53,9 @@ impl Wire {
     /// # Errors
     /// A violation `…/neighbour` if it does not tell the hardware address of the address that its API says;
     /// [`Trouble::Lan`] if it has none.
-    pub async fn board(&self) -> Result<Board, Stop> {
+    #[track_caller]
+    pub fn board(&self) -> impl Future<Output = Result<Board, Stop>> {
+        here(async move {
         let mut known = self.shared.board.lock().await;
         if let Some(board) = *known {
             return Ok(board);
@@ -61,6 +64,7 @@ impl Wire {
         self.say(format_args!("knows the board: {board:?}"));
         *known = Some(board);
         Ok(board)
+        })
     }
 
     /// Forgets what [`Self::board`] found out: the next call asks again. For cases that change its addresses.

@@ -41,6 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nsapi::{Capability, SocketAddress};
 
 use super::{Craft, End, Frame, IcmpError, Mac, Node, Pattern, Wire, WirePlan, from_board};
+use crate::outcome::here;
 use crate::ctx::contract_address;
 use crate::{Ctx, Stop, Trouble, text};
 
@@ -88,29 +89,38 @@ impl Ctx {
     ///
     /// # Errors
     /// A violation if the board does not tell its hardware address; [`Trouble::CaseBug`] without a cable.
-    pub async fn ghost(&self) -> Result<Ghost, Stop> {
+    #[track_caller]
+    pub fn ghost(&self) -> impl Future<Output = Result<Ghost, Stop>> {
+        here(async move {
         self.ghost_of(false).await
+        })
     }
 
     /// The same speaking IPv6.
     ///
     /// # Errors
     /// A violation if the board has no global IPv6 address.
-    pub async fn ghost_v6(&self) -> Result<Ghost, Stop> {
+    #[track_caller]
+    pub fn ghost_v6(&self) -> impl Future<Output = Result<Ghost, Stop>> {
+        here(async move {
         self.ghost_of(true).await
+        })
     }
 
     /// The same for a family that the case is parametrised over.
     ///
     /// # Errors
     /// As [`Self::ghost`] and [`Self::ghost_v6`].
-    pub async fn ghost_of(&self, v6: bool) -> Result<Ghost, Stop> {
+    #[track_caller]
+    pub fn ghost_of(&self, v6: bool) -> impl Future<Output = Result<Ghost, Stop>> {
+        here(async move {
         let wire = self.wire()?;
         let board = wire.board().await?;
         if board.node(v6).is_none() {
             return Err(wire.no_address(v6));
         }
         Ok(Ghost::fresh(&wire, Some(board), v6))
+        })
     }
 
     /// A ghost for a board whose addresses are not known to the runner, or other than those it says: it believes what
@@ -314,20 +324,25 @@ impl Ghost {
     ///
     /// # Errors
     /// A violation `…/frame`.
-    pub async fn expect(&self, pattern: Pattern, within: Duration) -> Result<Frame, Stop> {
+    #[track_caller]
+    pub fn expect(&self, pattern: Pattern, within: Duration) -> impl Future<Output = Result<Frame, Stop>> {
+        here(async move {
         self.expect_as("frame", pattern, within).await
+        })
     }
 
     /// The same with a key of its own for the violation.
     ///
     /// # Errors
     /// A violation `…/<what>`.
-    pub async fn expect_as(
+    #[track_caller]
+    pub fn expect_as(
         &self,
         what: &str,
         pattern: Pattern,
         within: Duration,
-    ) -> Result<Frame, Stop> {
+    ) -> impl Future<Output = Result<Frame, Stop>> {
+        here(async move {
         let from = *self.cursor();
         let pattern = self.inbox().and(pattern);
         let patience = self.wire().stretched(within);
@@ -342,6 +357,7 @@ impl Ghost {
         Err(state
             .in_vain(patience, what, &call, pattern.words(), observed)
             .into())
+        })
     }
 
     /// Waits as [`Self::expect`] does; `None` if no such frame comes. No violation: for alternatives.
@@ -359,14 +375,17 @@ impl Ghost {
     ///
     /// # Errors
     /// A violation `…/datagram`.
-    pub async fn expect_udp(
+    #[track_caller]
+    pub fn expect_udp(
         &self,
         port: u16,
         data: &[u8],
         within: Duration,
-    ) -> Result<Frame, Stop> {
+    ) -> impl Future<Output = Result<Frame, Stop>> {
+        here(async move {
         let pattern = super::udp().dst_port(port).payload(data);
         self.expect_as("datagram", pattern, within).await
+        })
     }
 
     /// Requires that the board sends this ghost no such frame for this time (stretched), then that it answers an echo
@@ -374,7 +393,9 @@ impl Ghost {
     ///
     /// # Errors
     /// A violation `…/silence` with the frame that came, or `…/alive`.
-    pub async fn silence(&self, pattern: Pattern, lasting: Duration) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn silence(&self, pattern: Pattern, lasting: Duration) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         let from = *self.cursor();
         let pattern = self.inbox().and(pattern);
         let patience = self.wire().stretched(lasting);
@@ -392,13 +413,16 @@ impl Ghost {
         ));
         self.mark();
         self.wire().ping().await
+        })
     }
 
     /// Makes the board know this ghost: asks it for its own hardware address, which it answers, and remembers who asked.
     ///
     /// # Errors
     /// A violation `…/neighbour` if it does not answer.
-    pub async fn warm(&self) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn warm(&self) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         let found = self.resolve(self.board().ip).await;
         if found.is_some() {
             return Ok(());
@@ -410,13 +434,16 @@ impl Ghost {
         Err(state
             .in_vain(waited, "neighbour", &call, "the board answers", "silence")
             .into())
+        })
     }
 
     /// Pings the board and requires its answer, with the same data.
     ///
     /// # Errors
     /// A violation `…/alive`.
-    pub async fn ping(&self, data: &[u8]) -> Result<Frame, Stop> {
+    #[track_caller]
+    pub fn ping(&self, data: &[u8]) -> impl Future<Output = Result<Frame, Stop>> {
+        here(async move {
         let number = self.inside.count.fetch_add(1, Ordering::Relaxed);
         let [_, _, a, b] = number.to_be_bytes();
         let id = u16::from_be_bytes([a, b]) ^ 0x6869;
@@ -443,6 +470,7 @@ impl Ghost {
         Err(state
             .in_vain(patience, "alive", &call, "an echo reply", observed)
             .into())
+        })
     }
 
     fn next_number(&self) -> u32 {
@@ -455,12 +483,15 @@ impl Wire {
     ///
     /// # Errors
     /// A violation `…/alive`.
-    pub async fn ping(&self) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn ping(&self) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         let board = self.board().await?;
         let mut ghost = self.witness_ghost();
         ghost.v6 = board.ipv4.is_none();
         *ghost.known() = Some(board);
         ghost.ping(b"are you there?").await.map(drop)
+        })
     }
 
     /// The ghost that asks for the runner; it answers for itself from the first call on.

@@ -7,6 +7,7 @@ use nsapi::SocketAddress;
 use super::record::Record;
 use super::tcp::GhostTcp;
 use super::{FIRST_PORT, Ghost};
+use crate::outcome::here;
 use crate::wire::{Flags, from_board};
 use crate::{Stop, text};
 
@@ -113,16 +114,19 @@ impl Ghost {
     ///
     /// # Errors
     /// A violation `…/handshake` if the board does not answer with SYN+ACK.
-    pub async fn tcp_connect(
+    #[track_caller]
+    pub fn tcp_connect(
         &self,
         board_port: u16,
         options: TcpOptions,
-    ) -> Result<GhostTcp, Stop> {
+    ) -> impl Future<Output = Result<GhostTcp, Stop>> {
+        here(async move {
         let mut tcp = self.tcp(board_port, &options);
         tcp.syn();
         tcp.expect_syn_ack(OPENING).await?;
         tcp.seg().send();
         Ok(tcp)
+        })
     }
 
     /// A port of the ghost that the board can connect to: its address is [`GhostListener::address`]. Segments to it are
@@ -160,7 +164,9 @@ impl GhostListener {
     ///
     /// # Errors
     /// A violation `…/handshake` if none comes.
-    pub async fn syn(&mut self, within: Duration) -> Result<GhostTcp, Stop> {
+    #[track_caller]
+    pub fn syn(&mut self, within: Duration) -> impl Future<Output = Result<GhostTcp, Stop>> {
+        here(async move {
         let ghost = &self.ghost;
         let wire = ghost.wire();
         let pattern = from_board().syn().dst_ip(ghost.ip()).dst_port(self.port);
@@ -181,13 +187,16 @@ impl GhostListener {
         tcp.absorb_until(at + 1);
         tcp.say("gets SYN");
         Ok(tcp)
+        })
     }
 
     /// Waits for the board to connect: SYN, SYN+ACK, ACK.
     ///
     /// # Errors
     /// A violation `…/handshake` if the board does not do its part.
-    pub async fn accept(&mut self) -> Result<GhostTcp, Stop> {
+    #[track_caller]
+    pub fn accept(&mut self) -> impl Future<Output = Result<GhostTcp, Stop>> {
+        here(async move {
         let mut tcp = self.syn(OPENING).await?;
         tcp.syn_ack();
         tcp.expect_as("handshake", "ACK of the SYN", OPENING, |got| {
@@ -195,5 +204,6 @@ impl GhostListener {
         })
         .await?;
         Ok(tcp)
+        })
     }
 }

@@ -10,6 +10,7 @@ use super::Ghost;
 use super::got::Got;
 use super::record::Record;
 use super::seg::Seg;
+use crate::outcome::here;
 use crate::wire::{Craft, End, Fate, Flags, Frame, Packet};
 use crate::{Stop, text};
 
@@ -254,26 +255,31 @@ impl GhostTcp {
     ///
     /// # Errors
     /// A violation `…/segment` that tells what came instead.
-    pub async fn expect(
+    #[track_caller]
+    pub fn expect(
         &mut self,
         words: &str,
         within: Duration,
         holds: impl Fn(&Got) -> bool,
-    ) -> Result<Got, Stop> {
+    ) -> impl Future<Output = Result<Got, Stop>> {
+        here(async move {
         self.expect_as("segment", words, within, holds).await
+        })
     }
 
     /// The same with a key of its own for the violation.
     ///
     /// # Errors
     /// A violation `…/<what>`.
-    pub async fn expect_as(
+    #[track_caller]
+    pub fn expect_as(
         &mut self,
         what: &str,
         words: &str,
         within: Duration,
         holds: impl Fn(&Got) -> bool,
-    ) -> Result<Got, Stop> {
+    ) -> impl Future<Output = Result<Got, Stop>> {
+        here(async move {
         if let Some(got) = self.wait_for(within, holds).await {
             return Ok(got);
         }
@@ -285,46 +291,59 @@ impl GhostTcp {
             .state
             .in_vain(patience, what, &call, words, observed)
             .into())
+        })
     }
 
     /// Requires an acknowledgement of everything before `ack`.
     ///
     /// # Errors
     /// A violation `…/ack`.
-    pub async fn expect_ack(&mut self, ack: i64, within: Duration) -> Result<Got, Stop> {
+    #[track_caller]
+    pub fn expect_ack(&mut self, ack: i64, within: Duration) -> impl Future<Output = Result<Got, Stop>> {
+        here(async move {
         let words = format!("ACK of {ack}");
         self.expect_as("ack", &words, within, |got| got.acks(ack))
             .await
+        })
     }
 
     /// Requires SYN+ACK for the ghost's SYN.
     ///
     /// # Errors
     /// A violation `…/handshake`.
-    pub async fn expect_syn_ack(&mut self, within: Duration) -> Result<Got, Stop> {
+    #[track_caller]
+    pub fn expect_syn_ack(&mut self, within: Duration) -> impl Future<Output = Result<Got, Stop>> {
+        here(async move {
         let both = Flags::SYN | Flags::ACK;
         self.expect_as("handshake", "SYN+ACK", within, |got| {
             got.has(both) && got.ack == 0
         })
         .await
+        })
     }
 
     /// Requires a reset.
     ///
     /// # Errors
     /// A violation `…/reset`.
-    pub async fn expect_rst(&mut self, within: Duration) -> Result<Got, Stop> {
+    #[track_caller]
+    pub fn expect_rst(&mut self, within: Duration) -> impl Future<Output = Result<Got, Stop>> {
+        here(async move {
         self.expect_as("reset", "RST", within, |got| got.has(Flags::RST))
             .await
+        })
     }
 
     /// Requires the board's FIN; it is not acknowledged.
     ///
     /// # Errors
     /// A violation `…/fin`.
-    pub async fn expect_fin(&mut self, within: Duration) -> Result<Got, Stop> {
+    #[track_caller]
+    pub fn expect_fin(&mut self, within: Duration) -> impl Future<Output = Result<Got, Stop>> {
+        here(async move {
         self.expect_as("fin", "FIN", within, |got| got.has(Flags::FIN))
             .await
+        })
     }
 
     /// Requires exactly these data as the next ones of the board's stream after `from` bytes of it; they are acknowledged
@@ -332,12 +351,14 @@ impl GhostTcp {
     ///
     /// # Errors
     /// A violation `…/data` if others come, or not all in time.
-    pub async fn expect_data(
+    #[track_caller]
+    pub fn expect_data(
         &mut self,
         from: usize,
         data: &[u8],
         within: Duration,
-    ) -> Result<(), Stop> {
+    ) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         let end = from + data.len();
         let deadline = Instant::now() + self.ghost.wire().stretched(within);
         loop {
@@ -377,6 +398,7 @@ impl GhostTcp {
             wire.state.violation("data", &call, expected, observed)
         };
         Err(violation.into())
+        })
     }
 
     /// Requires that the board sends nothing on this connection for this time (stretched), then that it answers an echo
@@ -384,20 +406,25 @@ impl GhostTcp {
     ///
     /// # Errors
     /// A violation `…/silence`, or `…/alive`.
-    pub async fn silence(&mut self, lasting: Duration) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn silence(&mut self, lasting: Duration) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         self.silence_about("anything", lasting, |_| true).await
+        })
     }
 
     /// The same for some segments only.
     ///
     /// # Errors
     /// A violation `…/silence`, or `…/alive`.
-    pub async fn silence_about(
+    #[track_caller]
+    pub fn silence_about(
         &mut self,
         words: &str,
         lasting: Duration,
         about: impl Fn(&Got) -> bool,
-    ) -> Result<(), Stop> {
+    ) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         if let Some(got) = self.wait_for(lasting, about).await {
             let call = format!("{self:?} listens {}", text::duration(lasting));
             let expected = format!("silence about {words}");
@@ -409,6 +436,7 @@ impl GhostTcp {
         self.say(format_args!("gets nothing: no {words}"));
         self.mark();
         self.ghost.wire().ping().await
+        })
     }
 
     /// Ends the connection in order from the ghost's side: FIN, then the board's FIN, acknowledged. The IUT's socket must
@@ -416,7 +444,9 @@ impl GhostTcp {
     ///
     /// # Errors
     /// A violation `…/fin` if the board's does not come.
-    pub async fn finish(&mut self, within: Duration) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn finish(&mut self, within: Duration) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         self.fin();
         self.absorb();
         if self.record.fin_at.is_none() {
@@ -425,6 +455,7 @@ impl GhostTcp {
         self.ack();
         self.record.over = true;
         Ok(())
+        })
     }
 
     /// It is not reset when it is dropped: the board stays with what it has.

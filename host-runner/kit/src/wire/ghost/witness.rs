@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use nsapi_protocol::{Kind, Op};
 
+use crate::outcome::here;
 use crate::{Bytes, Ctx, Done, Stop};
 
 /// What both sides say to each other.
@@ -26,16 +27,21 @@ impl Ctx {
     ///
     /// # Errors
     /// Violations `…/alive`, or of the calls that do not work.
-    pub async fn witness(&self) -> Result<Witness, Stop> {
+    #[track_caller]
+    pub fn witness(&self) -> impl Future<Output = Result<Witness, Stop>> {
+        here(async move {
         let sockets = self.openable().await?;
         Ok(Witness { sockets })
+        })
     }
 
     /// Requires the board to live: it answers an echo request, a datagram and a stream of its own come back.
     ///
     /// # Errors
     /// Violations `…/alive`, or of the calls that do not work.
-    pub async fn alive(&self) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn alive(&self) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         let wire = self.wire()?;
         wire.ping().await?;
         let patience = i32::try_from(self.within(STEP).as_millis()).unwrap_or(i32::MAX);
@@ -64,6 +70,7 @@ impl Ctx {
         tcp.delete().await?;
         self.say("host: the board is alive");
         Ok(())
+        })
     }
 
     /// How many TCP and how many UDP sockets can be opened now, one after the other, up to the limits that the port
@@ -105,7 +112,9 @@ impl Witness {
     ///
     /// # Errors
     /// Violations `…/alive` and `…/sockets`, or of the calls that do not work.
-    pub async fn check(&self, cx: &Ctx) -> Result<(), Stop> {
+    #[track_caller]
+    pub fn check(&self, cx: &Ctx) -> impl Future<Output = Result<(), Stop>> {
+        here(async move {
         cx.alive().await?;
         // A port may take a moment to let go of what was closed.
         let deadline = Instant::now() + cx.within(STEP);
@@ -120,6 +129,7 @@ impl Witness {
         let words = |(tcp, udp): (usize, usize)| format!("{tcp} TCP and {udp} UDP sockets");
         let expected = format!("at least {}", words(self.sockets));
         cx.require(self.reached(now), "sockets", expected, words(now))
+        })
     }
 
     const fn reached(&self, (tcp, udp): (usize, usize)) -> bool {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use super::dhcp_script::{Answer, DhcpKind, DhcpSeen, Form, Lease};
+use crate::outcome::here;
 use crate::ctx::State;
 use crate::wire::craft::{Craft, Node};
 use crate::wire::{Cable, End, Frame, Mac, Pattern, WirePlan};
@@ -244,21 +245,26 @@ impl Dhcp {
     ///
     /// # Errors
     /// A violation `…/dhcp` if none comes.
-    pub async fn expect(&self, kind: DhcpKind, within: Duration) -> Result<DhcpSeen, Stop> {
+    #[track_caller]
+    pub fn expect(&self, kind: DhcpKind, within: Duration) -> impl Future<Output = Result<DhcpSeen, Stop>> {
+        here(async move {
         self.expect_that(&format!("a {kind:?}"), within, |seen| seen.kind == kind)
             .await
+        })
     }
 
     /// The same for any condition; `words` say what it is.
     ///
     /// # Errors
     /// A violation `…/dhcp` if none comes.
-    pub async fn expect_that(
+    #[track_caller]
+    pub fn expect_that(
         &self,
         words: &str,
         within: Duration,
         holds: impl Fn(&DhcpSeen) -> bool,
-    ) -> Result<DhcpSeen, Stop> {
+    ) -> impl Future<Output = Result<DhcpSeen, Stop>> {
+        here(async move {
         let patience = within.mul_f64(self.state.scale);
         let from = *self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         let find = |all: &Vec<DhcpSeen>| {
@@ -289,6 +295,7 @@ impl Dhcp {
                 Err(violation.into())
             }
         }
+        })
     }
 
     /// The hardware address of the server.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
+use crate::outcome::here;
 use crate::ctx::State;
 use crate::wire::craft::{Craft, Node};
 use crate::wire::{Cable, End, Frame, Pattern, WirePlan};
@@ -264,7 +265,9 @@ impl Router {
     ///
     /// # Errors
     /// A violation `…/solicitation` if none comes.
-    pub async fn expect_solicitation(&self, within: Duration) -> Result<Frame, Stop> {
+    #[track_caller]
+    pub fn expect_solicitation(&self, within: Duration) -> impl Future<Output = Result<Frame, Stop>> {
+        here(async move {
         let patience = within.mul_f64(self.state.scale);
         let from = *self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         let mut watch = self.router.solicited.subscribe();
@@ -286,5 +289,6 @@ impl Router {
         let source = source.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         self.say(format_args!("is solicited by {source}"));
         Ok(frame)
+        })
     }
 }
