@@ -31,6 +31,8 @@ pub(super) struct Lan {
     nic: Option<String>,
     /// Why it was chosen, if that was left open.
     pub(super) reason: String,
+    /// Why it is no wire, if that was left open.
+    pub(super) worse: Option<String>,
 }
 
 impl Lan {
@@ -47,6 +49,7 @@ impl Lan {
             joined: None,
             nic: None,
             reason: String::new(),
+            worse: None,
         };
         let user = || Arc::new(UserNet::new(Arc::clone(monitor)));
         let no_wire = |refusal| BoardError::NoWire {
@@ -84,6 +87,7 @@ impl Lan {
         };
         Ok(Self {
             reason: format!(" (auto: {refusal})"),
+            worse: Some(refusal.to_string()),
             ..plain(fallback)
         })
     }
@@ -101,6 +105,7 @@ impl Lan {
             joined: Some(joined),
             nic: None,
             reason: " (without the runner in between, to compare with)".into(),
+            worse: None,
         })
     }
 
@@ -112,6 +117,7 @@ impl Lan {
             joined: None,
             nic: None,
             reason: reason.to_owned(),
+            worse: None,
         })
     }
 

@@ -156,6 +156,12 @@ impl RunningBoard {
         Arc::clone(&self.lan.sockets)
     }
 
+    /// Why the lan is no wire, if that was left open.
+    #[must_use]
+    pub fn why_no_wire(&self) -> Option<&str> {
+        self.lan.worse.as_deref()
+    }
+
     /// The build id that its agent must announce, if the image has one.
     #[must_use]
     pub fn expected_build_id(&self) -> Option<&[u8]> {

@@ -129,6 +129,7 @@ impl LiveStarter {
             link: running.link_kind().name().into(),
             lan: LanFacts {
                 name: lan.name().into(),
+                reason: running.why_no_wire().map(str::to_owned),
                 properties: lan.properties(),
             },
         };

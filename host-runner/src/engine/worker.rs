@@ -280,6 +280,7 @@ impl Worker<'_> {
                 identity: ready.identity.clone(),
                 link: ready.link.clone(),
                 lan: ready.lan.name.clone(),
+                lan_reason: ready.lan.reason.clone(),
                 start_to_ready_ms,
             }))
         } else {

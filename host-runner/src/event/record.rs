@@ -109,6 +109,9 @@ pub struct BoardStarted {
     pub link: String,
     /// Kind of lan.
     pub lan: String,
+    /// Why it is no better one, where the runner chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lan_reason: Option<String>,
     /// From the decision to start it up to the end of the greeting.
     pub start_to_ready_ms: f64,
 }

@@ -35,6 +35,8 @@ impl Claims {
 pub struct LanFacts {
     /// Its name.
     pub name: String,
+    /// Why it is no better one, where the runner chose.
+    pub reason: Option<String>,
     /// What it can do.
     pub properties: LanProperties,
 }

@@ -187,6 +187,7 @@ fn needs_against_claims_and_lan() {
 
     let lan = LanFacts {
         name: "user".into(),
+        reason: None,
         properties: LanProperties {
             black_hole: true,
             ..LanProperties::default()

@@ -176,12 +176,16 @@ impl Console {
 
     fn board_started(&mut self, board: &BoardStarted) -> io::Result<()> {
         let line = format!(
-            "{} is up in {}: port {}, link {}, lan {}, build {}",
+            "{} is up in {}: port {}, link {}, lan {}{}, build {}",
             board.board,
             duration(board.start_to_ready_ms),
             board.identity.port,
             board.link,
             board.lan,
+            board
+                .lan_reason
+                .as_ref()
+                .map_or_else(String::new, |why| format!(" ({why})")),
             board
                 .identity
                 .build_id

@@ -229,6 +229,7 @@ fn canned() -> Vec<Record> {
             },
             link: "serial".into(),
             lan: "user".into(),
+            lan_reason: Some("no wire can be made: HIL_NO_WIRE is set".into()),
             start_to_ready_ms: 123.4,
         })),
     ];

@@ -239,6 +239,7 @@ impl Starter for ScriptedStarter {
                     link: "memory".into(),
                     lan: LanFacts {
                         name: "none".into(),
+                        reason: None,
                         properties: LanProperties {
                             cable: self.script.state().cabled,
                             ..LanProperties::default()
