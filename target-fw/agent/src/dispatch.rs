@@ -3,7 +3,7 @@
 //! Must not: call the IUT before everything about the request is checked.
 
 use nsapi::iut::{OpenOn, SocketKind};
-use nsapi::{Iut, SocketId};
+use nsapi::{Error, Iut, SocketId};
 use nsapi_protocol::message::{Handle, Op, Scope};
 use nsapi_protocol::{Answer, Kind, Payload, Reject, Then};
 
@@ -273,6 +273,23 @@ impl<I: Iut + ?Sized> Work<'_, I> {
                 let (code, data) = received(result, size, self.scratch);
                 Ok(Dispatch::Answer(Answer::Bytes { code, data }))
             }
+            Op::Resolve {
+                scope,
+                family,
+                name,
+            } => {
+                let task = Task::Resolve {
+                    host: name.len(),
+                    version: family.into(),
+                };
+                start_with(Some(scope), NO_SOCKET, task, [name.as_bytes(), &[]])
+            }
+            Op::AddDnsServer { address } => {
+                let dns = self.iut.dns().ok_or(Error::UNSUPPORTED);
+                answer(code(
+                    dns.and_then(|dns| dns.add_dns_server(&address.into())),
+                ))
+            }
             Op::InterfaceUp { .. }
             | Op::InterfaceStatus
             | Op::InterfaceAddress
@@ -431,13 +448,22 @@ pub(crate) fn answer<'w, 'r>(code: i32) -> Checked<'w, 'r> {
 }
 
 fn start<'w, 'r>(on: Option<Entry>, task: Task, bytes: [&'r [u8]; 2]) -> Checked<'w, 'r> {
-    if bytes.iter().map(|part| part.len()).sum::<usize>() > MAX_INLINE {
-        return Err(Reject::Limit);
-    }
     let (scope, socket) = match on {
         Some(entry) => (Some(entry.scope), entry.id),
         None => (None, NO_SOCKET),
     };
+    start_with(scope, socket, task, bytes)
+}
+
+fn start_with<'w, 'r>(
+    scope: Option<Scope>,
+    socket: SocketId,
+    task: Task,
+    bytes: [&'r [u8]; 2],
+) -> Checked<'w, 'r> {
+    if bytes.iter().map(|part| part.len()).sum::<usize>() > MAX_INLINE {
+        return Err(Reject::Limit);
+    }
     Ok(Dispatch::Start(Start {
         scope,
         socket,
@@ -448,12 +474,7 @@ fn start<'w, 'r>(on: Option<Entry>, task: Task, bytes: [&'r [u8]; 2]) -> Checked
 
 /// A task that works on no socket.
 pub(crate) fn wait<'w, 'r>(scope: Option<Scope>, task: Task) -> Checked<'w, 'r> {
-    Ok(Dispatch::Start(Start {
-        scope,
-        socket: NO_SOCKET,
-        task,
-        bytes: [&[]; 2],
-    }))
+    start_with(scope, NO_SOCKET, task, [&[]; 2])
 }
 
 pub(crate) fn check_counter(counter: u8) -> Result<(), Reject> {

@@ -4,6 +4,7 @@
 
 use core::task::Poll;
 
+use nsapi::dns::Version;
 use nsapi::{Call, Error, Iut, SocketAddress, SocketId};
 use nsapi_protocol::message::{Handle, Scope};
 use nsapi_protocol::pattern::Pattern;
@@ -72,6 +73,10 @@ pub(crate) enum Task {
     LegacyAccept {
         into: SocketId,
     },
+    Resolve {
+        host: usize,
+        version: Version,
+    },
 }
 
 impl Task {
@@ -85,6 +90,7 @@ impl Task {
                 | Self::InterfaceDisconnect
                 | Self::InterfaceReset(_)
                 | Self::AwaitStatus { .. }
+                | Self::Resolve { .. }
         )
     }
 }
@@ -173,6 +179,8 @@ impl Lane {
     pub(crate) fn cancel<I: Iut + ?Sized>(&mut self, iut: &I) {
         if self.task.is_call() {
             iut.cancel(self.socket, &mut self.call);
+        } else if let (Task::Resolve { .. }, Some(dns)) = (&self.task, iut.dns()) {
+            dns.cancel(&mut self.call);
         }
     }
 
@@ -294,6 +302,13 @@ impl Lane {
                 plain(size_code(
                     legacy.poll_sendto_text(id, call, host, *port, data),
                 ))
+            }
+            Task::Resolve { host, version } => {
+                let polled = match iut.dns() {
+                    Some(dns) => dns.poll_gethostbyname(call, text(bytes, *host), *version),
+                    None => Poll::Ready(Err(Error::UNSUPPORTED)),
+                };
+                done(polled, |result| (peer(result), Effect::Nothing))
             }
             Task::LegacyAccept { into } => {
                 let Some(legacy) = iut.legacy() else {

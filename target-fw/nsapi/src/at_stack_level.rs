@@ -2,6 +2,7 @@
 
 use core::task::Poll;
 
+use crate::dns::PollDns;
 use crate::interface::{Control, NetworkInterface};
 use crate::iut::{LegacyCalls, OpenOn, SocketKind};
 use crate::{
@@ -14,6 +15,7 @@ pub struct AtStackLevel<S: 'static, C: 'static, const N: usize> {
     pub(crate) sockets: &'static Sockets<S, C, N>,
     interface: Control,
     statement: Statement,
+    dns: Option<&'static dyn PollDns>,
 }
 
 impl<S: NetworkStack, C: Clock, const N: usize> AtStackLevel<S, C, N> {
@@ -27,6 +29,16 @@ impl<S: NetworkStack, C: Clock, const N: usize> AtStackLevel<S, C, N> {
             sockets,
             interface: Control::new(interface),
             statement,
+            dns: None,
+        }
+    }
+
+    /// The same with a resolver that the stack brings itself (capability `dns`).
+    #[must_use]
+    pub const fn with_dns(self, dns: &'static dyn PollDns) -> Self {
+        Self {
+            dns: Some(dns),
+            ..self
         }
     }
 }
@@ -175,6 +187,10 @@ impl<S: NetworkStack, C: Clock, const N: usize> Iut for AtStackLevel<S, C, N> {
 
     fn interface_attach(&self, callback: Option<Callback>) -> Result<()> {
         self.interface.attach(callback)
+    }
+
+    fn dns(&self) -> Option<&dyn PollDns> {
+        self.dns
     }
 
     fn legacy(&self) -> Option<&dyn LegacyCalls> {

@@ -1,7 +1,9 @@
-//! Name resolution as the application sees it (contract §11). The traits only; the resolver itself is not
-//! part of this crate yet, so no port claims [`crate::Capability::Dns`].
+//! Name resolution as the application sees it (contract §11). The traits only; a resolver of our own is not part
+//! of this crate yet, so only a port that brings one ([`PollDns`]) claims [`crate::Capability::Dns`].
 
-use crate::{Result, SocketAddress};
+use core::task::Poll;
+
+use crate::{Call, Result, SocketAddress};
 
 /// Family a caller wants (contract §2 `nsapi_version`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,4 +42,23 @@ pub trait Dns {
 
     /// Server number `index` of the list; `NO_ADDRESS` past its end.
     fn get_dns_server(&self, index: usize, interface_name: Option<&str>) -> Result<SocketAddress>;
+}
+
+/// A resolver as a tester drives it: the blocking lookup, poll-style as all of [`crate::Iut`] is.
+pub trait PollDns {
+    /// `gethostbyname`: the first address of `host`, port 0. `PARAMETER` for no name or more than 255
+    /// characters; `DNS_FAILURE` when there is no address of that family or nobody answers (contract §11.2).
+    fn poll_gethostbyname(
+        &self,
+        call: &mut Call,
+        host: &str,
+        version: Version,
+    ) -> Poll<Result<SocketAddress>>;
+
+    /// Gives up a lookup that is still pending.
+    fn cancel(&self, call: &mut Call);
+
+    /// Puts a server in front of the list; its port is not looked at. `NO_ADDRESS` for an all-zero address,
+    /// `PARAMETER` for a family without support (contract §11.4).
+    fn add_dns_server(&self, server: &SocketAddress) -> Result<()>;
 }

@@ -12,6 +12,7 @@
 
 use core::task::{Poll, Waker};
 
+use crate::dns::PollDns;
 use crate::interface::NetworkInterface;
 use crate::{Callback, Capabilities, Error, Limits, Protocol, Result, SocketAddress};
 
@@ -271,6 +272,11 @@ pub trait Iut {
     fn interface_set_mac_address(&self, mac: &[u8]) -> Result<()> {
         let mac = mac.try_into().map_err(|_| Error::PARAMETER)?;
         self.interface().set_mac_address(mac)
+    }
+
+    /// The resolver, if claimed.
+    fn dns(&self) -> Option<&dyn PollDns> {
+        None
     }
 
     /// The calls of the older API, if claimed.

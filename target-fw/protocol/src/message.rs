@@ -1,6 +1,7 @@
 //! The messages. Every variant is one row of the table in `docs/src/protocol.md`; numbers on the link are the
 //! positions in these enums, so rows are only ever added at the end (or [`crate::PROTOCOL`] goes up).
 
+use nsapi::dns::Version;
 use nsapi::{IpAddress, SocketAddress};
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +87,27 @@ pub enum Then {
     /// Waits for the socket's event counter (which must be registered by [`Op::Sigio`]) to move, and tries
     /// again; stops when it does not within this many milliseconds.
     AwaitSigio(u32),
+}
+
+/// Family of the address that a lookup is to find (contract §2 `nsapi_version`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Family {
+    /// Whatever the stack prefers.
+    Any,
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl From<Family> for Version {
+    fn from(family: Family) -> Self {
+        match family {
+            Family::Any => Self::Unspec,
+            Family::V4 => Self::Ipv4,
+            Family::V6 => Self::Ipv6,
+        }
+    }
 }
 
 /// The table of operations.
@@ -485,6 +507,20 @@ pub enum Op<'a> {
         name: i32,
         /// Size of the buffer.
         size: u8,
+    },
+    /// `gethostbyname` (contract §11). [`Answer::Peer`].
+    Resolve {
+        /// Scope that waits; ends with it.
+        scope: Scope,
+        /// Of which family.
+        family: Family,
+        /// The host (≤ `Hello::max_inline`).
+        name: &'a str,
+    },
+    /// `add_dns_server`, without the name of an interface. [`Answer::Code`].
+    AddDnsServer {
+        /// The server; its port is not looked at.
+        address: Address,
     },
 }
 

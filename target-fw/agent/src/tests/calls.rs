@@ -345,3 +345,28 @@ fn a_load_is_counted_and_answered_with_the_pattern() {
     };
     assert_eq!(bench.ask(too_much), Answer::Rejected(Reject::Limit));
 }
+
+#[test]
+fn a_port_without_a_resolver_says_so_and_a_name_is_bounded() {
+    let (mut bench, _) = with_script();
+    let long = "x".repeat(MAX_INLINE + 1);
+    let resolve = |name| Op::Resolve {
+        scope: 1,
+        family: nsapi_protocol::Family::Any,
+        name,
+    };
+    let unsupported = Error::UNSUPPORTED.code();
+    assert_eq!(
+        bench.ask(resolve("host.test")),
+        Answer::Peer {
+            code: unsupported,
+            peer: None
+        }
+    );
+    assert_eq!(bench.ask(resolve(&long)), Answer::Rejected(Reject::Limit));
+    let address = Address::V4([1; 4], 0);
+    assert_eq!(
+        bench.ask(Op::AddDnsServer { address }),
+        Answer::Code(unsupported)
+    );
+}

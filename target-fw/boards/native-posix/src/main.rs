@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use native_board::{OwnAddress, Work, now_us, own_address, run};
-use nsapi::{AtStackLevel, Clock, EventTable, Sockets};
-use nsapi_posix::{Host, Interface, Posix, statement};
+use nsapi::{AtStackLevel, Capability, Clock, EventTable, Sockets};
+use nsapi_posix::{Host, Interface, Posix, Resolver, statement};
 
 /// Socket objects: some more than the port has sockets, so that accept never lacks one.
 const OBJECTS: usize = 24;
@@ -29,7 +29,12 @@ fn main() -> ExitCode {
     let sockets: &'static Sockets<_, _, OBJECTS> =
         Box::leak(Box::new(Sockets::new(posix, Monotonic, &EVENTS)));
     let interface = Box::leak(Box::new(Interface::new(host)));
-    let iut = Box::leak(Box::new(AtStackLevel::new(sockets, interface, statement)));
+    let dns = Box::leak(Box::new(Resolver::new(sockets.stack(), now_us)));
+    let mut iut = AtStackLevel::new(sockets, interface, statement);
+    if statement.capabilities.has(Capability::Dns) {
+        iut = iut.with_dns(dns);
+    }
+    let iut = Box::leak(Box::new(iut));
     run(env!("CARGO_PKG_NAME"), iut, &PosixWork(sockets.stack()))
 }
 

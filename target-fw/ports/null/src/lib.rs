@@ -13,6 +13,7 @@ extern crate std;
 use core::cell::Cell;
 use core::task::Poll;
 
+use nsapi::dns::{PollDns, Version};
 use nsapi::interface::{NetworkInterface, Status};
 use nsapi::iut::{LegacyCalls, OpenOn, SocketKind};
 use nsapi::{
@@ -194,8 +195,24 @@ impl Iut for Null {
         Ok(())
     }
 
+    fn dns(&self) -> Option<&dyn PollDns> {
+        Some(self)
+    }
+
     fn legacy(&self) -> Option<&dyn LegacyCalls> {
         Some(self)
+    }
+}
+
+impl PollDns for Null {
+    fn poll_gethostbyname(&self, _: &mut Call, _: &str, _: Version) -> Poll<Result<SocketAddress>> {
+        Poll::Ready(Ok(ANY))
+    }
+
+    fn cancel(&self, _: &mut Call) {}
+
+    fn add_dns_server(&self, _: &SocketAddress) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -14,12 +14,16 @@ use crate::errno::error;
 
 /// Marks the token of a lingering connection.
 const LINGER: u64 = 1 << 32;
+/// The token of lookups.
+const LOOKUP: u64 = 1 << 33;
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     Socket(StackHandle),
     Linger(u32),
+    /// Of any lookup.
+    Lookup,
 }
 
 /// What a socket wants to hear of. Errors and ends are always heard of.
@@ -77,6 +81,7 @@ fn data(token: Token) -> EventData {
     EventData::new_u64(match token {
         Token::Socket(StackHandle(handle)) => handle.into(),
         Token::Linger(key) => LINGER | u64::from(key),
+        Token::Lookup => LOOKUP,
     })
 }
 
@@ -86,7 +91,9 @@ fn data(token: Token) -> EventData {
 )]
 fn token(data: EventData) -> Token {
     let value = data.u64();
-    if value & LINGER == 0 {
+    if value == LOOKUP {
+        Token::Lookup
+    } else if value & LINGER == 0 {
         Token::Socket(StackHandle(value as u32))
     } else {
         Token::Linger(value as u32)

@@ -11,6 +11,7 @@
 //! | `multicast.rs` | groups |
 //! | `errno.rs` | errors and peers in the terms of the API |
 //! | `host.rs` | the interface as the kernel describes it: own addresses, how far we reach |
+//! | `dns.rs`, `lookup.rs` | a stub resolver, and one lookup of it |
 //! | `interface.rs` | the interface as the API has it: always up |
 //!
 //! Choices where the contract leaves one:
@@ -29,11 +30,13 @@
 //! Must not: block, call back while state is borrowed, or send beyond the configured address's reach.
 #![forbid(unsafe_code)]
 
+mod dns;
 mod epoll;
 mod errno;
 mod host;
 mod interface;
 mod linger;
+mod lookup;
 mod multicast;
 mod options;
 mod tcp;
@@ -58,6 +61,7 @@ use options::Options;
 use tcp::Tcp;
 use udp::Udp;
 
+pub use dns::Resolver;
 pub use host::Host;
 pub use interface::Interface;
 
@@ -125,6 +129,8 @@ pub fn statement(host: &Host) -> Statement {
     let ipv6 = host.is_dual().then_some(Capability::Ipv6);
     // A socket bound to loopback's address hears no group.
     let multicast = (!host.is_loopback()).then_some(Capability::Multicast);
+    // Loopback has no server: nobody may bind its port 53.
+    let dns = (!host.is_loopback()).then_some(Capability::Dns);
     let options = [
         option::REUSEADDR,
         option::KEEPALIVE,
@@ -137,6 +143,7 @@ pub fn statement(host: &Host) -> Statement {
         .into_iter()
         .chain(ipv6)
         .chain(multicast)
+        .chain(dns)
         .fold(Capabilities::NONE, Capabilities::with);
     let capabilities = options
         .into_iter()
@@ -193,14 +200,17 @@ impl Posix {
     }
 
     /// Takes the kernel's events and calls the callbacks, one call per socket and event. Returns when it must
-    /// be called again at the latest; that is at once if there was a callback, which may have changed anything.
+    /// be called again at the latest; that is at once if there was a callback, which may have changed anything, or if
+    /// a lookup may have ended.
     pub fn work(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut callbacks = Vec::new();
+        let mut reply = false;
         let mut table = self.table.borrow_mut();
         for token in self.epoll.take() {
             match token {
                 Token::Linger(key) => table.linger.event(key),
+                Token::Lookup => reply = true,
                 Token::Socket(handle) => {
                     if let Ok(socket) = table.get(handle) {
                         socket.event(&self.host, &self.epoll, handle);
@@ -227,7 +237,7 @@ impl Posix {
             }
         }
         drop(table);
-        if !callbacks.is_empty() {
+        if !callbacks.is_empty() || reply {
             next = Some(now);
         }
         callbacks.into_iter().for_each(Callback::call);

@@ -247,6 +247,12 @@ fn ops() -> Vec<Op<'static>> {
         Op::InterfaceGet {
             what: Property::Ipv6Address
         },
+        Op::Resolve {
+            scope: 1,
+            family: Family::V4,
+            name: "host.test"
+        },
+        Op::AddDnsServer { address: V4 },
     ]
 }
 
