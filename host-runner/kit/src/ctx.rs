@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use nsapi::{Error, Limits, Protocol, SocketAddress};
 use nsapi_protocol::message::Handle;
-use nsapi_protocol::{Kind, Op};
+use nsapi_protocol::{Family, Kind, Op};
 use tokio::task::JoinSet;
 
 use crate::outcome::here;
@@ -404,6 +404,25 @@ impl Ctx {
     #[must_use]
     pub fn interface(&self) -> Interface {
         Interface::new(&self.state)
+    }
+
+    /// `gethostbyname` of a name, for an address of this family ([`Answered::address`]).
+    #[must_use]
+    pub fn resolve<'a>(&self, name: &'a str, family: Family) -> Call<'a> {
+        let scope = self.state.scope;
+        let op = Op::Resolve {
+            scope,
+            family,
+            name,
+        };
+        call(&self.state, op, |answer| answer)
+    }
+
+    /// `add_dns_server`: the server is asked first from now on; its port is not looked at.
+    #[must_use]
+    pub fn add_dns_server(&self, address: SocketAddress) -> Call<'static> {
+        let address = address.into();
+        call(&self.state, Op::AddDnsServer { address }, |answer| answer)
     }
 
     /// Restarts the board and greets it again; skips the case if the board cannot. Sockets and counters from

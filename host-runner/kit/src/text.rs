@@ -265,6 +265,8 @@ pub fn op(op: &Op<'_>, name: impl Fn(Handle) -> String) -> String {
         Op::GetStackOption { level, name, size } => {
             format!("getstackopt({level}, {name}, size {size})")
         }
+        Op::Resolve { family, name, .. } => format!("gethostbyname({name:?}, {family:?})"),
+        Op::AddDnsServer { address } => format!("add_dns_server({})", ip(address)),
         Op::Restart => "restart".into(),
         Op::InterfaceUp { .. }
         | Op::InterfaceStatus

@@ -7,6 +7,7 @@ mod dhcp_lease;
 mod dhcp_parse;
 mod dhcp_refusal;
 mod dhcp_start;
+mod dns;
 mod driver;
 mod extensions;
 mod icmp;

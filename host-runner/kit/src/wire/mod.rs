@@ -17,6 +17,7 @@
 
 mod craft;
 mod describe;
+mod dns;
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub mod service;
 mod sum;
 
 pub use craft::{Advertised, Craft, IcmpError, MIN_FRAME, Node};
+pub use dns::{DNS_PORT, DnsQuery, DnsServer, dns_record};
 pub use frame::{End, Fate, Frame, Mac, Origin};
 pub use ghost::{Board, Ghost, GhostListener, GhostTcp, Got, Manners, Seg, TcpOptions, Witness};
 pub use groups::GroupReport;
