@@ -15,6 +15,7 @@ use super::dhcp::Server;
 use super::flows::Flows;
 use super::frame::{fold, sum, u16_at};
 use super::outgoing::Notes;
+use super::own::Own;
 use super::packet::Packet;
 
 fn notes() -> Notes {
@@ -38,6 +39,38 @@ fn v4(protocol: u8, to: [u8; 4], payload: &[u8]) -> Vec<u8> {
     frame[16..18].copy_from_slice(&((end - 14) as u16).to_be_bytes());
     Packet::seal_v4(&mut frame);
     frame
+}
+
+/// RFC 1122 §3.2.1.3: from nobody, from ourselves, from many.
+#[test]
+fn sources_that_cannot_be_another_host_are_dropped() {
+    let addresses = ["10.0.0.2/24".parse().unwrap()];
+    let own = Own {
+        mac: [2; 6],
+        addresses: &addresses,
+        now_us: 0,
+    };
+    let judged = |source: [u8; 4], protocol| {
+        let mut frame = v4(protocol, [10, 0, 0, 2], &[0; 20]);
+        frame[26..30].copy_from_slice(&source);
+        Packet::seal_v4(&mut frame);
+        super::ipv4::judge(&frame, &Packet::parse(&frame).unwrap(), &own)
+    };
+    for protocol in [1, 6, 17] {
+        assert_eq!(judged([10, 0, 0, 1], protocol), Verdict::Pass);
+        assert_eq!(judged([192, 168, 0, 1], protocol), Verdict::Pass);
+        for source in [
+            [0; 4],
+            [10, 0, 0, 2],
+            [10, 0, 0, 255],
+            [127, 0, 0, 1],
+            [224, 0, 0, 9],
+            [240, 0, 0, 1],
+            [255; 4],
+        ] {
+            assert_eq!(judged(source, protocol), Verdict::Drop, "{source:?}");
+        }
+    }
 }
 
 /// RFC 2236 §2: reports and leaves carry the router alert option, within the shortest frame.

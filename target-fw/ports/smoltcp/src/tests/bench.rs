@@ -69,7 +69,8 @@ pub(super) struct Sending<'a>(&'a mut Card);
 
 impl phy::TxToken for Sending<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
-        let mut frame = alloc::vec![0; len];
+        // As in a card's memory: with what was there before.
+        let mut frame = alloc::vec![0xa5; len];
         let result = f(&mut frame);
         let lost = self
             .0

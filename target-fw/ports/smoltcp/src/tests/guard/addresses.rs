@@ -2,8 +2,12 @@
 
 use nsapi::Error;
 
-use super::super::bench::Bench;
-use super::ghost::{BOARD_IP, BOARD_MAC, ETHERNET_BROADCAST, GHOST_MAC, Ghost, Ip, SYN, Segment};
+use nsapi::interface::NetworkInterface as _;
+
+use super::super::bench::{Bench, v4};
+use super::ghost::{
+    BOARD_IP, BOARD_MAC, ETHERNET_BROADCAST, GHOST_IP, GHOST_MAC, Ghost, Ip, SYN, Segment,
+};
 
 const SYN_TO_80: Segment = Segment {
     source: 5000,
@@ -60,15 +64,23 @@ fn a_syn_to_many_hosts_is_not_taken() {
     Ghost::connected(&bench, listener);
 }
 
-/// RFC 9293 MUST-63.
+/// RFC 9293 MUST-63. There is a gateway, and it is known: an answer to anybody would leave.
 #[test]
 fn a_syn_from_nobody_is_not_taken() {
     let bench = Bench::new();
+    bench.a.stack.disconnect().unwrap();
+    let (mask, gateway) = (v4([255, 255, 255, 0], 0), v4(GHOST_IP, 0));
+    let own = v4(BOARD_IP, 0);
+    bench.a.stack.set_network(&own, &mask, &gateway).unwrap();
+    bench.a.stack.connect().unwrap();
+    bench.run();
+    bench.introduce_ghost();
     let listener = bench.a.listener(80, 1);
     for from in NOBODY {
-        for source in [80, 5000] {
+        for (source, destination) in [(80, 80), (5000, 80), (5000, 81)] {
             let syn = Segment {
                 source,
+                destination,
                 ..SYN_TO_80
             };
             let frame = Ip {

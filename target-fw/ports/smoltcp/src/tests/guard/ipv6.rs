@@ -222,7 +222,10 @@ fn errors_are_few() {
 fn a_syn_to_many_hosts_is_not_taken() {
     let bench = bench();
     let listener = bench.a.listener(80, 1);
-    assert_eq!(bench.exchange([Ip::to_many(GHOST).syn(80)]).len(), 0);
+    for port in [80, 81] {
+        let syn = Ip::to_many(GHOST).syn(port);
+        assert_eq!(bench.exchange([syn]).len(), 0, "{port}");
+    }
     let frames = bench.exchange([Ip::to_board().syn(80)]);
     assert_eq!(frames[0][67], SYN | ACK);
     bench.a.close(listener);
