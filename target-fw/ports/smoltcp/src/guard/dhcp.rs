@@ -41,7 +41,8 @@ mod message {
 }
 
 fn is_between(frame: &[u8], packet: &Packet, from: u16, to: u16) -> bool {
-    packet.protocol == protocol::UDP
+    !packet.is_v6
+        && packet.protocol == protocol::UDP
         && u16_at(frame, packet.payload) == from
         && u16_at(frame, packet.payload + 2) == to
 }

@@ -148,8 +148,17 @@ impl Flow {
         }
     }
 
+    /// Whether a segment begins behind the window: nothing in it counts (RFC 9293 §3.10.7.4, first step).
+    pub(super) const fn is_beyond(&self, segment: &Segment) -> bool {
+        before(self.edge, segment.sequence)
+    }
+
     /// A segment of this connection that goes to smoltcp.
     pub(super) fn enters(&mut self, segment: &Segment) {
+        // smoltcp does not take it, whatever it acknowledges.
+        if self.is_beyond(segment) || before(segment.end(), self.expected) {
+            return;
+        }
         if segment.has(flag::ACK)
             && before(self.unacknowledged, segment.acknowledgement)
             && !before(self.sent, segment.acknowledgement)

@@ -148,8 +148,9 @@ impl Guard {
         }
     }
 
-    /// smoltcp has forgotten its neighbours.
+    /// smoltcp has forgotten its neighbours. The way that was too narrow for segments may be another one now.
     pub(crate) fn forget_neighbours(&mut self) {
+        self.notes.may_be_cut = false;
         self.notes.neighbours.forget();
     }
 

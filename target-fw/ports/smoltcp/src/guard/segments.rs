@@ -227,6 +227,9 @@ impl Arrival<'_> {
     /// RFC 9293 §3.10.7.4, fifth step: the window is taken from the newest segment.
     fn keep_window(&mut self, flow: &mut Flow) -> bool {
         let segment = &self.segment;
+        if flow.is_beyond(segment) {
+            return false;
+        }
         if let Some((from, window)) = flow.window
             && before(segment.sequence, from)
             && !before(flow.unacknowledged, segment.acknowledgement)

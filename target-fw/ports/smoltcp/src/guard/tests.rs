@@ -163,6 +163,21 @@ fn only_the_chosen_server_may_refuse() {
     assert_eq!(refused(&server, THEIRS), Verdict::Pass);
 }
 
+/// DHCP is of IPv4: over IPv6 the ports mean nothing.
+#[test]
+fn other_datagrams_with_the_ports_of_dhcp_stay_as_they_are() {
+    let v4 = reply(2, OURS, [192, 168, 0, 1]);
+    let mut frame = v4[..12].to_vec();
+    frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+    frame.extend(((v4.len() - 34) as u16).to_be_bytes());
+    frame.extend([17, 64]);
+    frame.extend([0xfe; 32]);
+    frame.extend(&v4[34..]);
+    let before = frame.clone();
+    assert_eq!(judged(&Server::default(), &mut frame), Verdict::Pass);
+    assert_eq!(frame, before);
+}
+
 /// RFC 2131 §4.4.5: the lease is renewed with the server, not with the relay that carried the offer.
 #[test]
 fn an_offer_through_a_relay_comes_from_its_server() {

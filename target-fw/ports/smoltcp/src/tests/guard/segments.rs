@@ -76,6 +76,35 @@ fn data_with_an_old_acknowledgement_is_taken() {
     assert_eq!(bench.a.recv(child, 99), Err(Error::WOULD_BLOCK));
 }
 
+/// RFC 9293 §3.10.7.4, first step: whoever does not know the sequence numbers acknowledges nothing, and says
+/// nothing about the window.
+#[test]
+fn a_segment_from_nowhere_changes_nothing() {
+    for offset in [0x1000_0000, -0x1000_0000] {
+        let bench = Bench::new();
+        let listener = bench.a.listener(80, 1);
+        let (mut ghost, child) = Ghost::connected(&bench, listener);
+        assert_eq!(sends(&ghost, child, &[7; 50]), 50);
+        ghost.say(ACK, offset, 50, b"forged");
+        // The peer has not got it yet; it is still there to be sent again.
+        let answers = ghost.say(ACK, 0, 0, b"true");
+        ghost.expect_ack(&answers, 50, 4);
+        assert_eq!(bench.a.recv(child, 99).unwrap(), b"true");
+        bench.advance_ms(5_000);
+        let again = bench.settle_a();
+        let again = again.iter().filter_map(Segment::parse);
+        assert!(again.into_iter().any(|it| it.data == [7; 50]), "{offset}");
+        // Nor is a window taken from it.
+        ghost.next = ghost.next.wrapping_add(4);
+        ghost.say(ACK, 0, 50, b"");
+        ghost.window = 60_000;
+        ghost.say(ACK, offset, 50, b"forged");
+        ghost.window = 10;
+        ghost.say(ACK, 0, 50, b"");
+        assert_eq!(sends(&ghost, child, &[5; 100]), 10, "{offset}");
+    }
+}
+
 /// RFC 9293 §3.10.7.4, fifth step: an acknowledgement of what was never sent is answered and ignored.
 #[test]
 fn what_was_not_sent_cannot_be_acknowledged() {
