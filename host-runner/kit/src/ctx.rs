@@ -14,12 +14,12 @@ use nsapi_protocol::message::Handle;
 use nsapi_protocol::{Family, Kind, Op};
 use tokio::task::JoinSet;
 
-use crate::outcome::here;
 use crate::call::Call;
 use crate::counter::Counter;
 use crate::dut::{Identity, Response};
 use crate::expect::Answered;
 use crate::interface::Interface;
+use crate::outcome::here;
 use crate::rig::{HostAddress, SocketFactory};
 use crate::socket::{Listener, Socket, Tcp, Udp};
 use crate::steps::Steps;
@@ -233,35 +233,31 @@ impl Ctx {
     #[track_caller]
     pub fn iut_address_here(&self) -> impl Future<Output = Result<SocketAddress, Stop>> {
         here(async move {
-        let ip = self.state.iut_ip(self.home).await?;
-        Ok(contract_address((ip, 0).into()))
+            let ip = self.state.iut_ip(self.home).await?;
+            Ok(contract_address((ip, 0).into()))
         })
     }
 
     /// A TCP socket object, not opened.
     #[track_caller]
     pub fn unopened_tcp(&self) -> impl Future<Output = Result<Tcp, Stop>> {
-        here(async move {
-        Ok(Tcp(self.object(Kind::Tcp, false).await?))
-        })
+        here(async move { Ok(Tcp(self.object(Kind::Tcp, false).await?)) })
     }
 
     /// An open TCP socket.
     #[track_caller]
     pub fn tcp(&self) -> impl Future<Output = Result<Tcp, Stop>> {
-        here(async move {
-        Ok(Tcp(self.object(Kind::Tcp, true).await?))
-        })
+        here(async move { Ok(Tcp(self.object(Kind::Tcp, true).await?)) })
     }
 
     /// A UDP socket object, not opened.
     #[track_caller]
     pub fn unopened_udp(&self) -> impl Future<Output = Result<Udp, Stop>> {
         here(async move {
-        Ok(Udp {
-            socket: self.object(Kind::Udp, false).await?,
-            port: 0,
-        })
+            Ok(Udp {
+                socket: self.object(Kind::Udp, false).await?,
+                port: 0,
+            })
         })
     }
 
@@ -269,10 +265,10 @@ impl Ctx {
     #[track_caller]
     pub fn udp(&self) -> impl Future<Output = Result<Udp, Stop>> {
         here(async move {
-        Ok(Udp {
-            socket: self.object(Kind::Udp, true).await?,
-            port: 0,
-        })
+            Ok(Udp {
+                socket: self.object(Kind::Udp, true).await?,
+                port: 0,
+            })
         })
     }
 
@@ -280,38 +276,34 @@ impl Ctx {
     #[track_caller]
     pub fn bound_udp(&self) -> impl Future<Output = Result<Udp, Stop>> {
         here(async move {
-        let mut udp = self.udp().await?;
-        udp.port = self.free_port(Protocol::Udp)?;
-        udp.bind_port(udp.port).await?.expect(Done)?;
-        Ok(udp)
+            let mut udp = self.udp().await?;
+            udp.port = self.free_port(Protocol::Udp)?;
+            udp.bind_port(udp.port).await?.expect(Done)?;
+            Ok(udp)
         })
     }
 
     /// A `TCPServer` object of the older API, not opened.
     #[track_caller]
     pub fn unopened_server(&self) -> impl Future<Output = Result<Socket, Stop>> {
-        here(async move {
-        self.object(Kind::TcpServer, false).await
-        })
+        here(async move { self.object(Kind::TcpServer, false).await })
     }
 
     /// An open `TCPServer` object of the older API.
     #[track_caller]
     pub fn server(&self) -> impl Future<Output = Result<Socket, Stop>> {
-        here(async move {
-        self.object(Kind::TcpServer, true).await
-        })
+        here(async move { self.object(Kind::TcpServer, true).await })
     }
 
     /// A listener of the IUT on a free port.
     #[track_caller]
     pub fn listener(&self, backlog: i32) -> impl Future<Output = Result<Listener, Stop>> {
         here(async move {
-        let socket = self.object(Kind::Tcp, true).await?;
-        let port = self.free_port(Protocol::Tcp)?;
-        socket.bind_port(port).await?.expect(Done)?;
-        socket.listen(backlog).await?.expect(Done)?;
-        Ok(Listener { socket, port })
+            let socket = self.object(Kind::Tcp, true).await?;
+            let port = self.free_port(Protocol::Tcp)?;
+            socket.bind_port(port).await?.expect(Done)?;
+            socket.listen(backlog).await?.expect(Done)?;
+            Ok(Listener { socket, port })
         })
     }
 
@@ -319,8 +311,8 @@ impl Ctx {
     #[track_caller]
     pub fn try_tcp(&self) -> impl Future<Output = Result<(Tcp, Answered), Stop>> {
         here(async move {
-        let (socket, answer) = self.try_object(Kind::Tcp, true).await?;
-        Ok((Tcp(socket), answer))
+            let (socket, answer) = self.try_object(Kind::Tcp, true).await?;
+            Ok((Tcp(socket), answer))
         })
     }
 
@@ -328,8 +320,8 @@ impl Ctx {
     #[track_caller]
     pub fn try_udp(&self) -> impl Future<Output = Result<(Udp, Answered), Stop>> {
         here(async move {
-        let (socket, answer) = self.try_object(Kind::Udp, true).await?;
-        Ok((Udp { socket, port: 0 }, answer))
+            let (socket, answer) = self.try_object(Kind::Udp, true).await?;
+            Ok((Udp { socket, port: 0 }, answer))
         })
     }
 
@@ -377,12 +369,12 @@ impl Ctx {
     #[track_caller]
     pub fn iut_address(&self) -> impl Future<Output = Result<SocketAddress, Stop>> {
         here(async move {
-        let answer = self.state.call(Op::InterfaceAddress).await?.expect(Done)?;
-        answer.address().ok_or_else(|| {
-            self.state
-                .violation("interface", &answer.call, "the own address", "no address")
-                .into()
-        })
+            let answer = self.state.call(Op::InterfaceAddress).await?.expect(Done)?;
+            answer.address().ok_or_else(|| {
+                self.state
+                    .violation("interface", &answer.call, "the own address", "no address")
+                    .into()
+            })
         })
     }
 
@@ -430,21 +422,21 @@ impl Ctx {
     #[track_caller]
     pub fn restart(&self) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        match self.state.call(Op::Restart).await {
-            Ok(answer) if answer.failed_with(Error::UNSUPPORTED) => {
-                return Err(Stop::Skip("the board cannot restart itself".into()));
+            match self.state.call(Op::Restart).await {
+                Ok(answer) if answer.failed_with(Error::UNSUPPORTED) => {
+                    return Err(Stop::Skip("the board cannot restart itself".into()));
+                }
+                Ok(answer) => drop(answer.expect(Done)?),
+                // The answer was lost, and the board is back already.
+                Err(Trouble::Rebooted { crashed: false }) => {}
+                Err(trouble) => return Err(trouble.into()),
             }
-            Ok(answer) => drop(answer.expect(Done)?),
-            // The answer was lost, and the board is back already.
-            Err(Trouble::Rebooted { crashed: false }) => {}
-            Err(trouble) => return Err(trouble.into()),
-        }
-        self.state.interface_changed.store(true, Ordering::Relaxed);
-        let limit = RESTART.mul_f64(self.state.scale);
-        let took = self.state.dut.greet_after_restart(limit).await?;
-        let took = text::duration(took);
-        self.state.steps.say(format!("the board is back ({took})"));
-        Ok(())
+            self.state.interface_changed.store(true, Ordering::Relaxed);
+            let limit = RESTART.mul_f64(self.state.scale);
+            let took = self.state.dut.greet_after_restart(limit).await?;
+            let took = text::duration(took);
+            self.state.steps.say(format!("the board is back ({took})"));
+            Ok(())
         })
     }
 

@@ -12,11 +12,11 @@ use nsapi::{IpAddress, SocketAddress};
 use nsapi_protocol::Op;
 use nsapi_protocol::message::{InterfaceEvent, Property};
 
-use crate::outcome::here;
 use crate::call::Call;
 use crate::counter::{Counter, millis};
 use crate::ctx::{State, call};
 use crate::expect::Answered;
+use crate::outcome::here;
 use crate::{Stop, Trouble, text};
 
 /// All there are.
@@ -268,18 +268,20 @@ impl Interface {
 
     /// Requires the status to become `wanted` within `limit`.
     #[track_caller]
-    pub fn becomes(&self, wanted: Status, limit: Duration) -> impl Future<Output = Result<(), Stop>> {
-        here(async move {
-        self.one_of(&[wanted], limit).await
-        })
+    pub fn becomes(
+        &self,
+        wanted: Status,
+        limit: Duration,
+    ) -> impl Future<Output = Result<(), Stop>> {
+        here(async move { self.one_of(&[wanted], limit).await })
     }
 
     /// Requires the status to become another than `from` within `limit`.
     #[track_caller]
     pub fn leaves(&self, from: Status, limit: Duration) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        let others: Vec<Status> = STATUSES.into_iter().filter(|it| *it != from).collect();
-        self.one_of(&others, limit).await
+            let others: Vec<Status> = STATUSES.into_iter().filter(|it| *it != from).collect();
+            self.one_of(&others, limit).await
         })
     }
 

@@ -71,10 +71,9 @@ fn boards_side_by_side_do_not_share_a_cable() {
         return;
     }
     let bench = sim();
-    let second = SIM.replace("default = \"sim\"\n", "").replace(
-        "[board.sim]",
-        "[board.other]\narguments = [\"--name\", \"other\"]",
-    );
+    let second = SIM
+        .replace("default = \"sim\"\n", "")
+        .replace("[board.sim]", "[board.other]");
     bench.boards(&format!("{SIM}{second}"));
     let finished = run_some(&bench, &["--board", "sim", "--board", "other"]);
     assert_eq!(finished.exit, Some(0), "{}", finished.stderr);

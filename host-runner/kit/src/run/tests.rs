@@ -291,7 +291,10 @@ async fn a_cable_that_lost_frames_itself_is_to_blame() {
     cable.spoil("frames were lost");
     match run(case(), &rig).await.outcome {
         Err(Stop::Trouble(Trouble::Lan(text))) => {
-            assert!(text.starts_with("frames were lost; meanwhile wire waits"), "{text}");
+            assert!(
+                text.starts_with("frames were lost; meanwhile wire waits"),
+                "{text}"
+            );
         }
         other => panic!("{other:?}"),
     }

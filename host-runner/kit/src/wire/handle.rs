@@ -21,8 +21,8 @@ use super::log::Log;
 use super::{
     Action, Applied, Cable, End, Frame, Impairment, Pattern, Rule, RuleId, When, WirePlan,
 };
-use crate::outcome::here;
 use crate::ctx::State;
+use crate::outcome::here;
 use crate::{Ctx, Stop, Trouble, text};
 
 /// How long a rule may take to be used once what it is for has been provoked, on the reference.
@@ -237,9 +237,9 @@ impl Wire {
     #[track_caller]
     pub fn cut(&self) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        self.say("is cut");
-        Shared::lock(&self.shared.touched).cut = true;
-        self.set_link(false).await
+            self.say("is cut");
+            Shared::lock(&self.shared.touched).cut = true;
+            self.set_link(false).await
         })
     }
 
@@ -250,10 +250,10 @@ impl Wire {
     #[track_caller]
     pub fn restore(&self) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        self.say("is restored");
-        self.set_link(true).await?;
-        Shared::lock(&self.shared.touched).cut = false;
-        Ok(())
+            self.say("is restored");
+            self.set_link(true).await?;
+            Shared::lock(&self.shared.touched).cut = false;
+            Ok(())
         })
     }
 
@@ -312,10 +312,12 @@ impl Wire {
     /// # Errors
     /// A violation `…/frame` that tells what came instead.
     #[track_caller]
-    pub fn expect(&self, pattern: Pattern, within: Duration) -> impl Future<Output = Result<Frame, Stop>> {
-        here(async move {
-        self.expect_as("frame", pattern, within).await
-        })
+    pub fn expect(
+        &self,
+        pattern: Pattern,
+        within: Duration,
+    ) -> impl Future<Output = Result<Frame, Stop>> {
+        here(async move { self.expect_as("frame", pattern, within).await })
     }
 
     /// The same with a key of its own for the violation, so that a deviation can name it.
@@ -330,19 +332,19 @@ impl Wire {
         within: Duration,
     ) -> impl Future<Output = Result<Frame, Stop>> {
         here(async move {
-        let from = self.cursor();
-        let patience = self.stretched(within);
-        if let Some((at, frame)) = self.look(from, &pattern, patience).await {
-            self.move_to(at + 1);
-            self.say(format_args!("sees {}", frame.packet()));
-            return Ok(frame);
-        }
-        let call = format!("wire waits {} for a frame", text::duration(patience));
-        let observed = self.instead(from);
-        let violation = self
-            .state
-            .in_vain(patience, what, &call, pattern.words(), observed);
-        Err(violation.into())
+            let from = self.cursor();
+            let patience = self.stretched(within);
+            if let Some((at, frame)) = self.look(from, &pattern, patience).await {
+                self.move_to(at + 1);
+                self.say(format_args!("sees {}", frame.packet()));
+                return Ok(frame);
+            }
+            let call = format!("wire waits {} for a frame", text::duration(patience));
+            let observed = self.instead(from);
+            let violation = self
+                .state
+                .in_vain(patience, what, &call, pattern.words(), observed);
+            Err(violation.into())
         })
     }
 
@@ -396,10 +398,14 @@ impl Wire {
     /// # Errors
     /// A violation `…/silence` with the frame that came, or `…/alive`.
     #[track_caller]
-    pub fn silence(&self, pattern: Pattern, lasting: Duration) -> impl Future<Output = Result<(), Stop>> {
+    pub fn silence(
+        &self,
+        pattern: Pattern,
+        lasting: Duration,
+    ) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        self.silence_unwitnessed(pattern, lasting).await?;
-        self.ping().await
+            self.silence_unwitnessed(pattern, lasting).await?;
+            self.ping().await
         })
     }
 
@@ -414,27 +420,27 @@ impl Wire {
         lasting: Duration,
     ) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        let from = self.cursor();
-        let patience = self.stretched(lasting);
-        match self.look(from, &pattern, patience).await {
-            None => {
-                self.say(format_args!(
-                    "sees none for {}: {}",
-                    text::duration(patience),
-                    pattern.words()
-                ));
-                self.mark();
-                Ok(())
+            let from = self.cursor();
+            let patience = self.stretched(lasting);
+            match self.look(from, &pattern, patience).await {
+                None => {
+                    self.say(format_args!(
+                        "sees none for {}: {}",
+                        text::duration(patience),
+                        pattern.words()
+                    ));
+                    self.mark();
+                    Ok(())
+                }
+                Some((at, frame)) => {
+                    self.move_to(at + 1);
+                    let call = format!("wire listens for {}", text::duration(patience));
+                    let expected = format!("no frame {}", pattern.words());
+                    let observed = frame.packet().to_string();
+                    let violation = self.state.violation("silence", &call, expected, observed);
+                    Err(violation.into())
+                }
             }
-            Some((at, frame)) => {
-                self.move_to(at + 1);
-                let call = format!("wire listens for {}", text::duration(patience));
-                let expected = format!("no frame {}", pattern.words());
-                let observed = frame.packet().to_string();
-                let violation = self.state.violation("silence", &call, expected, observed);
-                Err(violation.into())
-            }
-        }
         })
     }
 
@@ -518,32 +524,32 @@ impl Bend {
     #[track_caller]
     pub fn expect(&self, times: u64) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        let wire = &self.wire;
-        let patience = wire.stretched(RULE_PATIENCE);
-        let deadline = (Instant::now() + patience).min(wire.state.deadline);
-        let end = wire.shared.log.end();
-        let enough = || (self.applied().applied >= times).then_some(());
-        if enough().is_some()
-            || wire
-                .shared
-                .log
-                .find(end, deadline, |_| enough())
-                .await
-                .is_some()
-            || enough().is_some()
-        {
-            return Ok(());
-        }
-        let applied = self.applied();
-        let observed = format!("{} matched, {} of them", applied.matched, applied.applied);
-        let violation = wire.state.in_vain(
-            patience,
-            "provoked",
-            &format!("wire shall {}", self.words),
-            format!("at least {times} such frames"),
-            observed,
-        );
-        Err(violation.into())
+            let wire = &self.wire;
+            let patience = wire.stretched(RULE_PATIENCE);
+            let deadline = (Instant::now() + patience).min(wire.state.deadline);
+            let end = wire.shared.log.end();
+            let enough = || (self.applied().applied >= times).then_some(());
+            if enough().is_some()
+                || wire
+                    .shared
+                    .log
+                    .find(end, deadline, |_| enough())
+                    .await
+                    .is_some()
+                || enough().is_some()
+            {
+                return Ok(());
+            }
+            let applied = self.applied();
+            let observed = format!("{} matched, {} of them", applied.matched, applied.applied);
+            let violation = wire.state.in_vain(
+                patience,
+                "provoked",
+                &format!("wire shall {}", self.words),
+                format!("at least {times} such frames"),
+                observed,
+            );
+            Err(violation.into())
         })
     }
 

@@ -33,35 +33,35 @@ impl Wire {
         within: Duration,
     ) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        let patience = self.stretched(within);
-        let mut seen = self.count(pattern);
-        while seen < count {
-            let end = self.shared.log.end();
-            // One that came between the count and now is in the count of the next round.
-            let before = self.count(pattern);
-            if before == seen && self.look(end, pattern, patience).await.is_none() {
-                let again = self.count(pattern);
-                if again == seen {
-                    let call =
-                        format!("wire waits {} for the next frame", text::duration(patience));
-                    let expected = format!("{count} frames {}", pattern.words());
-                    let violation = self.state.in_vain(
-                        patience,
-                        "count",
-                        &call,
-                        expected,
-                        format!("{seen} of them"),
-                    );
-                    return Err(violation.into());
+            let patience = self.stretched(within);
+            let mut seen = self.count(pattern);
+            while seen < count {
+                let end = self.shared.log.end();
+                // One that came between the count and now is in the count of the next round.
+                let before = self.count(pattern);
+                if before == seen && self.look(end, pattern, patience).await.is_none() {
+                    let again = self.count(pattern);
+                    if again == seen {
+                        let call =
+                            format!("wire waits {} for the next frame", text::duration(patience));
+                        let expected = format!("{count} frames {}", pattern.words());
+                        let violation = self.state.in_vain(
+                            patience,
+                            "count",
+                            &call,
+                            expected,
+                            format!("{seen} of them"),
+                        );
+                        return Err(violation.into());
+                    }
                 }
+                if Instant::now() >= self.state.deadline {
+                    break;
+                }
+                seen = self.count(pattern);
             }
-            if Instant::now() >= self.state.deadline {
-                break;
-            }
-            seen = self.count(pattern);
-        }
-        self.say(format_args!("sees {seen} × {}", pattern.words()));
-        Ok(())
+            self.say(format_args!("sees {seen} × {}", pattern.words()));
+            Ok(())
         })
     }
 }

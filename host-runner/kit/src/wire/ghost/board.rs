@@ -56,14 +56,14 @@ impl Wire {
     #[track_caller]
     pub fn board(&self) -> impl Future<Output = Result<Board, Stop>> {
         here(async move {
-        let mut known = self.shared.board.lock().await;
-        if let Some(board) = *known {
-            return Ok(board);
-        }
-        let board = self.ask_board().await?;
-        self.say(format_args!("knows the board: {board:?}"));
-        *known = Some(board);
-        Ok(board)
+            let mut known = self.shared.board.lock().await;
+            if let Some(board) = *known {
+                return Ok(board);
+            }
+            let board = self.ask_board().await?;
+            self.say(format_args!("knows the board: {board:?}"));
+            *known = Some(board);
+            Ok(board)
         })
     }
 

@@ -41,8 +41,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nsapi::{Capability, SocketAddress};
 
 use super::{Craft, End, Frame, IcmpError, Mac, Node, Pattern, Wire, WirePlan, from_board};
-use crate::outcome::here;
 use crate::ctx::contract_address;
+use crate::outcome::here;
 use crate::{Ctx, Stop, Trouble, text};
 
 /// The ghost that asks and pings on the runner's own behalf.
@@ -91,9 +91,7 @@ impl Ctx {
     /// A violation if the board does not tell its hardware address; [`Trouble::CaseBug`] without a cable.
     #[track_caller]
     pub fn ghost(&self) -> impl Future<Output = Result<Ghost, Stop>> {
-        here(async move {
-        self.ghost_of(false).await
-        })
+        here(async move { self.ghost_of(false).await })
     }
 
     /// The same speaking IPv6.
@@ -102,9 +100,7 @@ impl Ctx {
     /// A violation if the board has no global IPv6 address.
     #[track_caller]
     pub fn ghost_v6(&self) -> impl Future<Output = Result<Ghost, Stop>> {
-        here(async move {
-        self.ghost_of(true).await
-        })
+        here(async move { self.ghost_of(true).await })
     }
 
     /// The same for a family that the case is parametrised over.
@@ -114,12 +110,12 @@ impl Ctx {
     #[track_caller]
     pub fn ghost_of(&self, v6: bool) -> impl Future<Output = Result<Ghost, Stop>> {
         here(async move {
-        let wire = self.wire()?;
-        let board = wire.board().await?;
-        if board.node(v6).is_none() {
-            return Err(wire.no_address(v6));
-        }
-        Ok(Ghost::fresh(&wire, Some(board), v6))
+            let wire = self.wire()?;
+            let board = wire.board().await?;
+            if board.node(v6).is_none() {
+                return Err(wire.no_address(v6));
+            }
+            Ok(Ghost::fresh(&wire, Some(board), v6))
         })
     }
 
@@ -325,10 +321,12 @@ impl Ghost {
     /// # Errors
     /// A violation `…/frame`.
     #[track_caller]
-    pub fn expect(&self, pattern: Pattern, within: Duration) -> impl Future<Output = Result<Frame, Stop>> {
-        here(async move {
-        self.expect_as("frame", pattern, within).await
-        })
+    pub fn expect(
+        &self,
+        pattern: Pattern,
+        within: Duration,
+    ) -> impl Future<Output = Result<Frame, Stop>> {
+        here(async move { self.expect_as("frame", pattern, within).await })
     }
 
     /// The same with a key of its own for the violation.
@@ -343,20 +341,20 @@ impl Ghost {
         within: Duration,
     ) -> impl Future<Output = Result<Frame, Stop>> {
         here(async move {
-        let from = *self.cursor();
-        let pattern = self.inbox().and(pattern);
-        let patience = self.wire().stretched(within);
-        if let Some((at, frame)) = self.wire().look(from, &pattern, patience).await {
-            *self.cursor() = at + 1;
-            self.say(format_args!("gets {}", frame.packet()));
-            return Ok(frame);
-        }
-        let call = format!("ghost {} waits {}", self.ip(), text::duration(patience));
-        let observed = self.wire().instead(from);
-        let state = &self.wire().state;
-        Err(state
-            .in_vain(patience, what, &call, pattern.words(), observed)
-            .into())
+            let from = *self.cursor();
+            let pattern = self.inbox().and(pattern);
+            let patience = self.wire().stretched(within);
+            if let Some((at, frame)) = self.wire().look(from, &pattern, patience).await {
+                *self.cursor() = at + 1;
+                self.say(format_args!("gets {}", frame.packet()));
+                return Ok(frame);
+            }
+            let call = format!("ghost {} waits {}", self.ip(), text::duration(patience));
+            let observed = self.wire().instead(from);
+            let state = &self.wire().state;
+            Err(state
+                .in_vain(patience, what, &call, pattern.words(), observed)
+                .into())
         })
     }
 
@@ -383,8 +381,8 @@ impl Ghost {
         within: Duration,
     ) -> impl Future<Output = Result<Frame, Stop>> {
         here(async move {
-        let pattern = super::udp().dst_port(port).payload(data);
-        self.expect_as("datagram", pattern, within).await
+            let pattern = super::udp().dst_port(port).payload(data);
+            self.expect_as("datagram", pattern, within).await
         })
     }
 
@@ -394,25 +392,29 @@ impl Ghost {
     /// # Errors
     /// A violation `…/silence` with the frame that came, or `…/alive`.
     #[track_caller]
-    pub fn silence(&self, pattern: Pattern, lasting: Duration) -> impl Future<Output = Result<(), Stop>> {
+    pub fn silence(
+        &self,
+        pattern: Pattern,
+        lasting: Duration,
+    ) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        let from = *self.cursor();
-        let pattern = self.inbox().and(pattern);
-        let patience = self.wire().stretched(lasting);
-        if let Some((at, frame)) = self.wire().look(from, &pattern, patience).await {
-            *self.cursor() = at + 1;
-            let call = format!("ghost {} listens {}", self.ip(), text::duration(patience));
-            let expected = format!("no frame {}", pattern.words());
-            let observed = frame.packet().to_string();
-            let state = &self.wire().state;
-            return Err(state.violation("silence", &call, expected, observed).into());
-        }
-        self.say(format_args!(
-            "hears nothing for {}",
-            text::duration(patience)
-        ));
-        self.mark();
-        self.wire().ping().await
+            let from = *self.cursor();
+            let pattern = self.inbox().and(pattern);
+            let patience = self.wire().stretched(lasting);
+            if let Some((at, frame)) = self.wire().look(from, &pattern, patience).await {
+                *self.cursor() = at + 1;
+                let call = format!("ghost {} listens {}", self.ip(), text::duration(patience));
+                let expected = format!("no frame {}", pattern.words());
+                let observed = frame.packet().to_string();
+                let state = &self.wire().state;
+                return Err(state.violation("silence", &call, expected, observed).into());
+            }
+            self.say(format_args!(
+                "hears nothing for {}",
+                text::duration(patience)
+            ));
+            self.mark();
+            self.wire().ping().await
         })
     }
 
@@ -423,17 +425,17 @@ impl Ghost {
     #[track_caller]
     pub fn warm(&self) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        let found = self.resolve(self.board().ip).await;
-        if found.is_some() {
-            return Ok(());
-        }
-        let ip = self.board().ip;
-        let call = format!("ghost asks who has {ip}");
-        let state = &self.wire().state;
-        let waited = self.wire().stretched(neighbour::PATIENCE);
-        Err(state
-            .in_vain(waited, "neighbour", &call, "the board answers", "silence")
-            .into())
+            let found = self.resolve(self.board().ip).await;
+            if found.is_some() {
+                return Ok(());
+            }
+            let ip = self.board().ip;
+            let call = format!("ghost asks who has {ip}");
+            let state = &self.wire().state;
+            let waited = self.wire().stretched(neighbour::PATIENCE);
+            Err(state
+                .in_vain(waited, "neighbour", &call, "the board answers", "silence")
+                .into())
         })
     }
 
@@ -444,32 +446,32 @@ impl Ghost {
     #[track_caller]
     pub fn ping(&self, data: &[u8]) -> impl Future<Output = Result<Frame, Stop>> {
         here(async move {
-        let number = self.inside.count.fetch_add(1, Ordering::Relaxed);
-        let [_, _, a, b] = number.to_be_bytes();
-        let id = u16::from_be_bytes([a, b]) ^ 0x6869;
-        let pong = self
-            .inbox()
-            .echo_reply()
-            .payload(data)
-            .that(format!("with id {id}"), move |packet| {
-                packet.icmp().is_some_and(|icmp| icmp.echo_id().0 == id)
-            });
-        let from = self.wire().shared.log.end();
-        let patience = self.wire().stretched(PONG);
-        for sequence in 0..PINGS {
-            let request = self.echo_request(id, sequence, data);
-            self.wire().cable.inject(End::Board, request.bytes());
-            if let Some((_, frame)) = self.wire().look(from, &pong, patience).await {
-                self.say(format_args!("pings the board, which answers"));
-                return Ok(frame);
+            let number = self.inside.count.fetch_add(1, Ordering::Relaxed);
+            let [_, _, a, b] = number.to_be_bytes();
+            let id = u16::from_be_bytes([a, b]) ^ 0x6869;
+            let pong = self
+                .inbox()
+                .echo_reply()
+                .payload(data)
+                .that(format!("with id {id}"), move |packet| {
+                    packet.icmp().is_some_and(|icmp| icmp.echo_id().0 == id)
+                });
+            let from = self.wire().shared.log.end();
+            let patience = self.wire().stretched(PONG);
+            for sequence in 0..PINGS {
+                let request = self.echo_request(id, sequence, data);
+                self.wire().cable.inject(End::Board, request.bytes());
+                if let Some((_, frame)) = self.wire().look(from, &pong, patience).await {
+                    self.say(format_args!("pings the board, which answers"));
+                    return Ok(frame);
+                }
             }
-        }
-        let call = format!("ghost {} pings the board {PINGS} times", self.ip());
-        let observed = self.wire().instead(from);
-        let state = &self.wire().state;
-        Err(state
-            .in_vain(patience, "alive", &call, "an echo reply", observed)
-            .into())
+            let call = format!("ghost {} pings the board {PINGS} times", self.ip());
+            let observed = self.wire().instead(from);
+            let state = &self.wire().state;
+            Err(state
+                .in_vain(patience, "alive", &call, "an echo reply", observed)
+                .into())
         })
     }
 
@@ -486,11 +488,11 @@ impl Wire {
     #[track_caller]
     pub fn ping(&self) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        let board = self.board().await?;
-        let mut ghost = self.witness_ghost();
-        ghost.v6 = board.ipv4.is_none();
-        *ghost.known() = Some(board);
-        ghost.ping(b"are you there?").await.map(drop)
+            let board = self.board().await?;
+            let mut ghost = self.witness_ghost();
+            ghost.v6 = board.ipv4.is_none();
+            *ghost.known() = Some(board);
+            ghost.ping(b"are you there?").await.map(drop)
         })
     }
 

@@ -121,11 +121,11 @@ impl Ghost {
         options: TcpOptions,
     ) -> impl Future<Output = Result<GhostTcp, Stop>> {
         here(async move {
-        let mut tcp = self.tcp(board_port, &options);
-        tcp.syn();
-        tcp.expect_syn_ack(OPENING).await?;
-        tcp.seg().send();
-        Ok(tcp)
+            let mut tcp = self.tcp(board_port, &options);
+            tcp.syn();
+            tcp.expect_syn_ack(OPENING).await?;
+            tcp.seg().send();
+            Ok(tcp)
         })
     }
 
@@ -167,26 +167,26 @@ impl GhostListener {
     #[track_caller]
     pub fn syn(&mut self, within: Duration) -> impl Future<Output = Result<GhostTcp, Stop>> {
         here(async move {
-        let ghost = &self.ghost;
-        let wire = ghost.wire();
-        let pattern = from_board().syn().dst_ip(ghost.ip()).dst_port(self.port);
-        let patience = wire.stretched(within);
-        let Some((at, frame)) = wire.look(self.cursor, &pattern, patience).await else {
-            let call = format!("ghost waits {} for a connection", text::duration(patience));
-            let observed = wire.instead(self.cursor);
-            let violation =
-                wire.state
-                    .in_vain(patience, "handshake", &call, pattern.words(), observed);
-            return Err(violation.into());
-        };
-        self.cursor = at + 1;
-        let board_port = frame.packet().tcp().map_or(0, |tcp| tcp.src_port);
-        let mut tcp = ghost.tcp(board_port, &self.options.clone().port(self.port));
-        tcp.absorbed = at;
-        tcp.cursor = at + 1;
-        tcp.absorb_until(at + 1);
-        tcp.say("gets SYN");
-        Ok(tcp)
+            let ghost = &self.ghost;
+            let wire = ghost.wire();
+            let pattern = from_board().syn().dst_ip(ghost.ip()).dst_port(self.port);
+            let patience = wire.stretched(within);
+            let Some((at, frame)) = wire.look(self.cursor, &pattern, patience).await else {
+                let call = format!("ghost waits {} for a connection", text::duration(patience));
+                let observed = wire.instead(self.cursor);
+                let violation =
+                    wire.state
+                        .in_vain(patience, "handshake", &call, pattern.words(), observed);
+                return Err(violation.into());
+            };
+            self.cursor = at + 1;
+            let board_port = frame.packet().tcp().map_or(0, |tcp| tcp.src_port);
+            let mut tcp = ghost.tcp(board_port, &self.options.clone().port(self.port));
+            tcp.absorbed = at;
+            tcp.cursor = at + 1;
+            tcp.absorb_until(at + 1);
+            tcp.say("gets SYN");
+            Ok(tcp)
         })
     }
 
@@ -197,13 +197,13 @@ impl GhostListener {
     #[track_caller]
     pub fn accept(&mut self) -> impl Future<Output = Result<GhostTcp, Stop>> {
         here(async move {
-        let mut tcp = self.syn(OPENING).await?;
-        tcp.syn_ack();
-        tcp.expect_as("handshake", "ACK of the SYN", OPENING, |got| {
-            got.acks(0) && !got.has(Flags::SYN)
-        })
-        .await?;
-        Ok(tcp)
+            let mut tcp = self.syn(OPENING).await?;
+            tcp.syn_ack();
+            tcp.expect_as("handshake", "ACK of the SYN", OPENING, |got| {
+                got.acks(0) && !got.has(Flags::SYN)
+            })
+            .await?;
+            Ok(tcp)
         })
     }
 }

@@ -262,9 +262,7 @@ impl GhostTcp {
         within: Duration,
         holds: impl Fn(&Got) -> bool,
     ) -> impl Future<Output = Result<Got, Stop>> {
-        here(async move {
-        self.expect_as("segment", words, within, holds).await
-        })
+        here(async move { self.expect_as("segment", words, within, holds).await })
     }
 
     /// The same with a key of its own for the violation.
@@ -280,17 +278,17 @@ impl GhostTcp {
         holds: impl Fn(&Got) -> bool,
     ) -> impl Future<Output = Result<Got, Stop>> {
         here(async move {
-        if let Some(got) = self.wait_for(within, holds).await {
-            return Ok(got);
-        }
-        let wire = self.ghost.wire();
-        let patience = wire.stretched(within);
-        let call = format!("{self:?} waits {}", text::duration(patience));
-        let observed = told(&self.since_mark());
-        Err(wire
-            .state
-            .in_vain(patience, what, &call, words, observed)
-            .into())
+            if let Some(got) = self.wait_for(within, holds).await {
+                return Ok(got);
+            }
+            let wire = self.ghost.wire();
+            let patience = wire.stretched(within);
+            let call = format!("{self:?} waits {}", text::duration(patience));
+            let observed = told(&self.since_mark());
+            Err(wire
+                .state
+                .in_vain(patience, what, &call, words, observed)
+                .into())
         })
     }
 
@@ -299,11 +297,15 @@ impl GhostTcp {
     /// # Errors
     /// A violation `…/ack`.
     #[track_caller]
-    pub fn expect_ack(&mut self, ack: i64, within: Duration) -> impl Future<Output = Result<Got, Stop>> {
+    pub fn expect_ack(
+        &mut self,
+        ack: i64,
+        within: Duration,
+    ) -> impl Future<Output = Result<Got, Stop>> {
         here(async move {
-        let words = format!("ACK of {ack}");
-        self.expect_as("ack", &words, within, |got| got.acks(ack))
-            .await
+            let words = format!("ACK of {ack}");
+            self.expect_as("ack", &words, within, |got| got.acks(ack))
+                .await
         })
     }
 
@@ -314,11 +316,11 @@ impl GhostTcp {
     #[track_caller]
     pub fn expect_syn_ack(&mut self, within: Duration) -> impl Future<Output = Result<Got, Stop>> {
         here(async move {
-        let both = Flags::SYN | Flags::ACK;
-        self.expect_as("handshake", "SYN+ACK", within, |got| {
-            got.has(both) && got.ack == 0
-        })
-        .await
+            let both = Flags::SYN | Flags::ACK;
+            self.expect_as("handshake", "SYN+ACK", within, |got| {
+                got.has(both) && got.ack == 0
+            })
+            .await
         })
     }
 
@@ -329,8 +331,8 @@ impl GhostTcp {
     #[track_caller]
     pub fn expect_rst(&mut self, within: Duration) -> impl Future<Output = Result<Got, Stop>> {
         here(async move {
-        self.expect_as("reset", "RST", within, |got| got.has(Flags::RST))
-            .await
+            self.expect_as("reset", "RST", within, |got| got.has(Flags::RST))
+                .await
         })
     }
 
@@ -341,8 +343,8 @@ impl GhostTcp {
     #[track_caller]
     pub fn expect_fin(&mut self, within: Duration) -> impl Future<Output = Result<Got, Stop>> {
         here(async move {
-        self.expect_as("fin", "FIN", within, |got| got.has(Flags::FIN))
-            .await
+            self.expect_as("fin", "FIN", within, |got| got.has(Flags::FIN))
+                .await
         })
     }
 
@@ -359,45 +361,45 @@ impl GhostTcp {
         within: Duration,
     ) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        let end = from + data.len();
-        let deadline = Instant::now() + self.ghost.wire().stretched(within);
-        loop {
-            let have = self.received().len();
-            if have >= end || Instant::now() >= deadline {
-                break;
+            let end = from + data.len();
+            let deadline = Instant::now() + self.ghost.wire().stretched(within);
+            loop {
+                let have = self.received().len();
+                if have >= end || Instant::now() >= deadline {
+                    break;
+                }
+                let left = deadline.saturating_duration_since(Instant::now());
+                // `within` is stretched already.
+                let left = left.div_f64(self.ghost.wire().state.scale.max(f64::MIN_POSITIVE));
+                if self
+                    .wait_for(left, |got| !got.data.is_empty())
+                    .await
+                    .is_some()
+                {
+                    self.ack();
+                }
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            // `within` is stretched already.
-            let left = left.div_f64(self.ghost.wire().state.scale.max(f64::MIN_POSITIVE));
-            if self
-                .wait_for(left, |got| !got.data.is_empty())
-                .await
-                .is_some()
-            {
+            self.absorb();
+            self.cursor = self.cursor.max(self.data_until);
+            if self.said_ack < self.record.rcv_nxt() {
                 self.ack();
             }
-        }
-        self.absorb();
-        self.cursor = self.cursor.max(self.data_until);
-        if self.said_ack < self.record.rcv_nxt() {
-            self.ack();
-        }
-        let got = self.record.received.get(from..).unwrap_or_default();
-        let got = &got[..got.len().min(data.len())];
-        if got == data {
-            return Ok(());
-        }
-        let (expected, observed) = (text::bytes(data), text::bytes(got));
-        let call = format!("{self:?} receives");
-        let wire = self.ghost.wire();
-        let violation = if data.starts_with(got) {
-            let patience = wire.stretched(within);
-            wire.state
-                .in_vain(patience, "data", &call, expected, observed)
-        } else {
-            wire.state.violation("data", &call, expected, observed)
-        };
-        Err(violation.into())
+            let got = self.record.received.get(from..).unwrap_or_default();
+            let got = &got[..got.len().min(data.len())];
+            if got == data {
+                return Ok(());
+            }
+            let (expected, observed) = (text::bytes(data), text::bytes(got));
+            let call = format!("{self:?} receives");
+            let wire = self.ghost.wire();
+            let violation = if data.starts_with(got) {
+                let patience = wire.stretched(within);
+                wire.state
+                    .in_vain(patience, "data", &call, expected, observed)
+            } else {
+                wire.state.violation("data", &call, expected, observed)
+            };
+            Err(violation.into())
         })
     }
 
@@ -408,9 +410,7 @@ impl GhostTcp {
     /// A violation `…/silence`, or `…/alive`.
     #[track_caller]
     pub fn silence(&mut self, lasting: Duration) -> impl Future<Output = Result<(), Stop>> {
-        here(async move {
-        self.silence_about("anything", lasting, |_| true).await
-        })
+        here(async move { self.silence_about("anything", lasting, |_| true).await })
     }
 
     /// The same for some segments only.
@@ -425,17 +425,17 @@ impl GhostTcp {
         about: impl Fn(&Got) -> bool,
     ) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        if let Some(got) = self.wait_for(lasting, about).await {
-            let call = format!("{self:?} listens {}", text::duration(lasting));
-            let expected = format!("silence about {words}");
-            let state = &self.ghost.wire().state;
-            return Err(state
-                .violation("silence", &call, expected, got.to_string())
-                .into());
-        }
-        self.say(format_args!("gets nothing: no {words}"));
-        self.mark();
-        self.ghost.wire().ping().await
+            if let Some(got) = self.wait_for(lasting, about).await {
+                let call = format!("{self:?} listens {}", text::duration(lasting));
+                let expected = format!("silence about {words}");
+                let state = &self.ghost.wire().state;
+                return Err(state
+                    .violation("silence", &call, expected, got.to_string())
+                    .into());
+            }
+            self.say(format_args!("gets nothing: no {words}"));
+            self.mark();
+            self.ghost.wire().ping().await
         })
     }
 
@@ -447,14 +447,14 @@ impl GhostTcp {
     #[track_caller]
     pub fn finish(&mut self, within: Duration) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        self.fin();
-        self.absorb();
-        if self.record.fin_at.is_none() {
-            self.expect_fin(within).await?;
-        }
-        self.ack();
-        self.record.over = true;
-        Ok(())
+            self.fin();
+            self.absorb();
+            if self.record.fin_at.is_none() {
+                self.expect_fin(within).await?;
+            }
+            self.ack();
+            self.record.over = true;
+            Ok(())
         })
     }
 

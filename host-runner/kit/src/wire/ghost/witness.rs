@@ -30,8 +30,8 @@ impl Ctx {
     #[track_caller]
     pub fn witness(&self) -> impl Future<Output = Result<Witness, Stop>> {
         here(async move {
-        let sockets = self.openable().await?;
-        Ok(Witness { sockets })
+            let sockets = self.openable().await?;
+            Ok(Witness { sockets })
         })
     }
 
@@ -42,34 +42,34 @@ impl Ctx {
     #[track_caller]
     pub fn alive(&self) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        let wire = self.wire()?;
-        wire.ping().await?;
-        let patience = i32::try_from(self.within(STEP).as_millis()).unwrap_or(i32::MAX);
-        let echo = self.udp_echo().await?;
-        let udp = self.udp().await?;
-        udp.set_timeout(patience).await?;
-        udp.send_to(echo.address(), WORDS)
-            .await?
-            .expect(crate::Size(WORDS.len()))?;
-        udp.recv_from(64).await?.expect(Bytes(WORDS))?;
-        udp.delete().await?;
-        let listener = self.peer().await?;
-        let tcp = self.tcp().await?;
-        tcp.set_timeout(patience).await?;
-        tcp.connect(listener.address()).await?.expect(Done)?;
-        let mut peer = listener.accept().await?;
-        tcp.send_all(WORDS).await?;
-        peer.expect_bytes(WORDS).await?;
-        peer.send(WORDS).await?;
-        tcp.recv_all(WORDS).await?;
-        // The host ends first, so that nothing lingers on the board.
-        peer.half_close().await?;
-        tcp.recv(64).await?.expect(Bytes(b""))?;
-        tcp.close().await?.expect(Done)?;
-        peer.expect_eof().await?;
-        tcp.delete().await?;
-        self.say("host: the board is alive");
-        Ok(())
+            let wire = self.wire()?;
+            wire.ping().await?;
+            let patience = i32::try_from(self.within(STEP).as_millis()).unwrap_or(i32::MAX);
+            let echo = self.udp_echo().await?;
+            let udp = self.udp().await?;
+            udp.set_timeout(patience).await?;
+            udp.send_to(echo.address(), WORDS)
+                .await?
+                .expect(crate::Size(WORDS.len()))?;
+            udp.recv_from(64).await?.expect(Bytes(WORDS))?;
+            udp.delete().await?;
+            let listener = self.peer().await?;
+            let tcp = self.tcp().await?;
+            tcp.set_timeout(patience).await?;
+            tcp.connect(listener.address()).await?.expect(Done)?;
+            let mut peer = listener.accept().await?;
+            tcp.send_all(WORDS).await?;
+            peer.expect_bytes(WORDS).await?;
+            peer.send(WORDS).await?;
+            tcp.recv_all(WORDS).await?;
+            // The host ends first, so that nothing lingers on the board.
+            peer.half_close().await?;
+            tcp.recv(64).await?.expect(Bytes(b""))?;
+            tcp.close().await?.expect(Done)?;
+            peer.expect_eof().await?;
+            tcp.delete().await?;
+            self.say("host: the board is alive");
+            Ok(())
         })
     }
 
@@ -115,20 +115,20 @@ impl Witness {
     #[track_caller]
     pub fn check(&self, cx: &Ctx) -> impl Future<Output = Result<(), Stop>> {
         here(async move {
-        cx.alive().await?;
-        // A port may take a moment to let go of what was closed.
-        let deadline = Instant::now() + cx.within(STEP);
-        let mut now = cx.openable().await?;
-        while !self.reached(now) && Instant::now() < deadline {
-            // The frame that frees one may be the next.
-            let wire = cx.wire()?;
-            let from = wire.shared.log.end();
-            wire.look(from, &crate::wire::any(), PAUSE).await;
-            now = cx.openable().await?;
-        }
-        let words = |(tcp, udp): (usize, usize)| format!("{tcp} TCP and {udp} UDP sockets");
-        let expected = format!("at least {}", words(self.sockets));
-        cx.require(self.reached(now), "sockets", expected, words(now))
+            cx.alive().await?;
+            // A port may take a moment to let go of what was closed.
+            let deadline = Instant::now() + cx.within(STEP);
+            let mut now = cx.openable().await?;
+            while !self.reached(now) && Instant::now() < deadline {
+                // The frame that frees one may be the next.
+                let wire = cx.wire()?;
+                let from = wire.shared.log.end();
+                wire.look(from, &crate::wire::any(), PAUSE).await;
+                now = cx.openable().await?;
+            }
+            let words = |(tcp, udp): (usize, usize)| format!("{tcp} TCP and {udp} UDP sockets");
+            let expected = format!("at least {}", words(self.sockets));
+            cx.require(self.reached(now), "sockets", expected, words(now))
         })
     }
 

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use super::dhcp_script::{Answer, DhcpKind, DhcpSeen, Form, Lease};
-use crate::outcome::here;
 use crate::ctx::State;
+use crate::outcome::here;
 use crate::wire::craft::{Craft, Node};
 use crate::wire::{Cable, End, Frame, Mac, Pattern, WirePlan};
 use crate::{Stop, text};
@@ -246,10 +246,14 @@ impl Dhcp {
     /// # Errors
     /// A violation `…/dhcp` if none comes.
     #[track_caller]
-    pub fn expect(&self, kind: DhcpKind, within: Duration) -> impl Future<Output = Result<DhcpSeen, Stop>> {
+    pub fn expect(
+        &self,
+        kind: DhcpKind,
+        within: Duration,
+    ) -> impl Future<Output = Result<DhcpSeen, Stop>> {
         here(async move {
-        self.expect_that(&format!("a {kind:?}"), within, |seen| seen.kind == kind)
-            .await
+            self.expect_that(&format!("a {kind:?}"), within, |seen| seen.kind == kind)
+                .await
         })
     }
 
@@ -265,36 +269,36 @@ impl Dhcp {
         holds: impl Fn(&DhcpSeen) -> bool,
     ) -> impl Future<Output = Result<DhcpSeen, Stop>> {
         here(async move {
-        let patience = within.mul_f64(self.state.scale);
-        let from = *self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        let find = |all: &Vec<DhcpSeen>| {
-            let rest = all.get(from..).unwrap_or_default();
-            rest.iter().position(&holds).map(|at| from + at)
-        };
-        let mut watch = self.server.seen.subscribe();
-        let came = watch.wait_for(|all| find(all).is_some());
-        // The guard of the watch must be gone before the ledger is touched again.
-        let came = tokio::time::timeout(patience, came)
-            .await
-            .is_ok_and(|came| came.is_ok());
-        let all = self.seen();
-        match find(&all) {
-            Some(at) => {
-                *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = at + 1;
-                self.say(format_args!("sees {:?}", all[at]));
-                Ok(all[at].clone())
+            let patience = within.mul_f64(self.state.scale);
+            let from = *self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+            let find = |all: &Vec<DhcpSeen>| {
+                let rest = all.get(from..).unwrap_or_default();
+                rest.iter().position(&holds).map(|at| from + at)
+            };
+            let mut watch = self.server.seen.subscribe();
+            let came = watch.wait_for(|all| find(all).is_some());
+            // The guard of the watch must be gone before the ledger is touched again.
+            let came = tokio::time::timeout(patience, came)
+                .await
+                .is_ok_and(|came| came.is_ok());
+            let all = self.seen();
+            match find(&all) {
+                Some(at) => {
+                    *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = at + 1;
+                    self.say(format_args!("sees {:?}", all[at]));
+                    Ok(all[at].clone())
+                }
+                None => {
+                    debug_assert!(!came, "what came is there");
+                    let observed = match all.get(from..).unwrap_or_default() {
+                        [] => "no message of the client".into(),
+                        rest => format!("{rest:?}"),
+                    };
+                    let call = format!("dhcp waits {} for {words}", text::duration(patience));
+                    let violation = self.state.in_vain(patience, "dhcp", &call, words, observed);
+                    Err(violation.into())
+                }
             }
-            None => {
-                debug_assert!(!came, "what came is there");
-                let observed = match all.get(from..).unwrap_or_default() {
-                    [] => "no message of the client".into(),
-                    rest => format!("{rest:?}"),
-                };
-                let call = format!("dhcp waits {} for {words}", text::duration(patience));
-                let violation = self.state.in_vain(patience, "dhcp", &call, words, observed);
-                Err(violation.into())
-            }
-        }
         })
     }
 

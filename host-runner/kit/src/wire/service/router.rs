@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::outcome::here;
 use crate::ctx::State;
+use crate::outcome::here;
 use crate::wire::craft::{Craft, Node};
 use crate::wire::{Cable, End, Frame, Pattern, WirePlan};
 use crate::{Stop, text};
@@ -266,29 +266,32 @@ impl Router {
     /// # Errors
     /// A violation `…/solicitation` if none comes.
     #[track_caller]
-    pub fn expect_solicitation(&self, within: Duration) -> impl Future<Output = Result<Frame, Stop>> {
+    pub fn expect_solicitation(
+        &self,
+        within: Duration,
+    ) -> impl Future<Output = Result<Frame, Stop>> {
         here(async move {
-        let patience = within.mul_f64(self.state.scale);
-        let from = *self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut watch = self.router.solicited.subscribe();
-        let came = watch.wait_for(|all| all.len() > from);
-        let frame = match tokio::time::timeout(patience, came).await {
-            Ok(Ok(all)) => all.get(from).cloned(),
-            _ => None,
-        };
-        let Some(frame) = frame else {
-            let call = format!("router waits {}", text::duration(patience));
-            let expected = "a router solicitation";
-            let violation =
-                self.state
-                    .in_vain(patience, "solicitation", &call, expected, "none came");
-            return Err(violation.into());
-        };
-        *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = from + 1;
-        let source = frame.packet().src_ip();
-        let source = source.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-        self.say(format_args!("is solicited by {source}"));
-        Ok(frame)
+            let patience = within.mul_f64(self.state.scale);
+            let from = *self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut watch = self.router.solicited.subscribe();
+            let came = watch.wait_for(|all| all.len() > from);
+            let frame = match tokio::time::timeout(patience, came).await {
+                Ok(Ok(all)) => all.get(from).cloned(),
+                _ => None,
+            };
+            let Some(frame) = frame else {
+                let call = format!("router waits {}", text::duration(patience));
+                let expected = "a router solicitation";
+                let violation =
+                    self.state
+                        .in_vain(patience, "solicitation", &call, expected, "none came");
+                return Err(violation.into());
+            };
+            *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = from + 1;
+            let source = frame.packet().src_ip();
+            let source = source.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+            self.say(format_args!("is solicited by {source}"));
+            Ok(frame)
         })
     }
 }
