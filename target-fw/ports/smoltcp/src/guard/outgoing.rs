@@ -10,6 +10,12 @@ use super::packet::{Packet, protocol};
 /// Router alert (RFC 2113).
 const ROUTER_ALERT: [u8; 4] = [148, 4, 0, 0];
 
+/// Types of errors whose second word is unused, of either family (RFC 792; RFC 4443 §3.1, §3.3).
+const UNREACHABLE: u8 = 3;
+const TIME_EXCEEDED: u8 = 11;
+const UNREACHABLE_V6: u8 = 1;
+const TIME_EXCEEDED_V6: u8 = 3;
+
 /// What is remembered of frames.
 pub(super) struct Notes {
     pub(super) flows: Flows,
@@ -40,7 +46,9 @@ impl Notes {
             }
             (false, protocol::UDP) => return self.server.leaves(frame, &mut packet),
             (false, protocol::IGMP) => return alert_routers(frame, packet),
+            (false, protocol::ICMP) => clear_unused(frame, &packet, [UNREACHABLE, TIME_EXCEEDED]),
             (true, protocol::ICMPV6) => {
+                clear_unused(frame, &packet, [UNREACHABLE_V6, TIME_EXCEEDED_V6]);
                 ipv6::leaves(frame, &packet, &mut self.neighbours);
             }
             _ => {}
@@ -56,6 +64,14 @@ impl Notes {
         self.identification = self.identification.wrapping_add(1);
         let [high, low] = self.identification.to_be_bytes();
         put_summed(frame, ETHERNET + 10, ETHERNET + 4, &[high, low, 0, 0]);
+    }
+}
+
+/// What is unused in an error must be zero (RFC 792, RFC 4443 §3.1); smoltcp leaves there what was in the buffer.
+fn clear_unused(frame: &mut [u8], packet: &Packet, kinds: [u8; 2]) {
+    let message = packet.payload;
+    if kinds.contains(&u8_at(frame, message)) && packet.end >= message + 8 {
+        put_summed(frame, message + 2, message + 4, &[0; 4]);
     }
 }
 

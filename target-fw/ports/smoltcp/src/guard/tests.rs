@@ -73,6 +73,19 @@ fn sources_that_cannot_be_another_host_are_dropped() {
     }
 }
 
+/// RFC 792, RFC 4443 §3.1: what is unused is zero, whatever was in the buffer before.
+#[test]
+fn errors_carry_no_bytes_of_older_frames() {
+    let mut message = [&[3, 3, 0, 0, 0xc0, 1, 2, 3][..], &[0x45; 28]].concat();
+    let checksum = fold(sum(0, &message));
+    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    let mut frame = v4(1, [10, 0, 0, 2], &message);
+    let length = frame.len();
+    assert_eq!(notes().leaves(&mut frame, length), length);
+    assert_eq!(frame[38..42], [0; 4]);
+    assert_eq!(fold(sum(0, &frame[34..])), 0);
+}
+
 /// RFC 2236 §2: reports and leaves carry the router alert option, within the shortest frame.
 #[test]
 fn group_messages_alert_routers() {
