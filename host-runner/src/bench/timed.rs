@@ -109,7 +109,7 @@ impl Session for TimedSession {
         self.inner.is_looping()
     }
 
-    fn beacon(&mut self) -> BoxFuture<'_, Option<String>> {
+    fn beacon(&mut self) -> BoxFuture<'_, Option<crate::event::CrashReport>> {
         self.inner.beacon()
     }
 

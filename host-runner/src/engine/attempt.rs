@@ -95,15 +95,24 @@ impl Attempts {
             true => session.beacon().await,
             false => None,
         };
-        let gone = beacon.map(|how| Gone { crashed: true, how }).or(gone);
+        let gone = beacon
+            .map(|report| Gone {
+                crashed: true,
+                how: report.to_string(),
+                report: Some(Box::new(report)),
+            })
+            .or(gone);
         let (judgement, after) = match gone {
-            Some(Gone { crashed: true, how }) => (
+            Some(Gone {
+                crashed: true, how, ..
+            }) => (
                 crashed(&how, self.case.level, &observation, listed),
                 After::Restart,
             ),
             Some(Gone {
                 crashed: false,
                 how,
+                ..
             }) => (
                 Judgement::new(Verdict::BoardLost)
                     .of_kind("gone")

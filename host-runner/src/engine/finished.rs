@@ -93,6 +93,8 @@ pub(super) fn without_run(
         left_open: 0,
         left_calls: 0,
         steps: Vec::new(),
+        crash: None,
+        log: Vec::new(),
         transcript: Vec::new(),
         evidence: Vec::new(),
         again: format!("cargo hil run {} --seed {seed} {id}", board.again),

@@ -227,11 +227,13 @@ impl Session for LiveSession {
                     Gone {
                         crashed: ended.crashed,
                         how: ended.how,
+                        report: None,
                     }
                 }
                 None => Gone {
                     crashed: false,
                     how: "it was stopped".into(),
+                    report: None,
                 },
             }
         })
@@ -247,7 +249,7 @@ impl Session for LiveSession {
         })
     }
 
-    fn beacon(&mut self) -> BoxFuture<'_, Option<String>> {
+    fn beacon(&mut self) -> BoxFuture<'_, Option<crate::event::CrashReport>> {
         Box::pin(async {
             let expected = Expected {
                 nonce: fresh_nonce(),
@@ -255,7 +257,14 @@ impl Session for LiveSession {
                 ..Expected::default()
             };
             let identity = self.dut.greet_again(expected, BEACON).await.ok()?;
-            identity.beacon.as_ref().map(ToString::to_string)
+            identity
+                .beacon
+                .as_ref()
+                .map(|beacon| crate::event::CrashReport {
+                    kind: beacon.kind.clone(),
+                    message: Some(beacon.to_string()),
+                    ..Default::default()
+                })
         })
     }
 

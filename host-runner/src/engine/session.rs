@@ -6,7 +6,7 @@ use hil_kit::rig::BoxFuture;
 use hil_kit::wire::Impairment;
 use hil_kit::{Case, Observation};
 
-use crate::event::Identity;
+use crate::event::{CrashReport, Identity, LogLine};
 use crate::plan::{Claims, LanFacts};
 
 /// Starts one board, as often as needed.
@@ -48,7 +48,18 @@ pub trait Session: Send {
     fn is_looping(&self) -> BoxFuture<'static, bool>;
 
     /// What the last fault left behind, asked of an agent that has come back after a reset.
-    fn beacon(&mut self) -> BoxFuture<'_, Option<String>>;
+    fn beacon(&mut self) -> BoxFuture<'_, Option<CrashReport>>;
+
+    /// Where the core is, asked of a silent agent; `None` where nobody can look inside. The core may be stopped
+    /// by it: afterwards the board has to be restarted.
+    fn where_is_it(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
+        Box::pin(async { None })
+    }
+
+    /// What the target has written to its log since the case began.
+    fn target_log(&mut self) -> Vec<LogLine> {
+        Vec::new()
+    }
 
     /// What went over the link since the case began (the end of it, if it is long).
     fn transcript(&mut self) -> Vec<String>;
@@ -92,6 +103,8 @@ pub struct Gone {
     pub crashed: bool,
     /// In words.
     pub how: String,
+    /// The fault in detail, where somebody could look.
+    pub report: Option<Box<CrashReport>>,
 }
 
 /// How long a case may take before the engine gives up on the kit's own deadlines, which come first.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use hil_kit::Violation;
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use super::{CrashReport, LogLine, Verdict};
 
 /// Version of the event stream, in every [`RunStarted`].
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// An event and when it happened: a line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub enum Event {
     CaseFinished(Box<CaseFinished>),
     /// A board went away.
     BoardLost(BoardLost),
+    /// A step was taken to get a lost board back.
+    BoardRecovery(BoardRecovery),
     /// A lost board is back.
     BoardRestarted(BoardRestarted),
     /// An entry of a deviations file that no longer holds.
@@ -197,6 +199,12 @@ pub struct CaseFinished {
     /// What both sides did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    /// The fault, panic, lockup or endless loop that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash: Option<Box<CrashReport>>,
+    /// What the target wrote to its log meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
     /// The link's transcript of this case (its end), where somebody has to look at it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transcript: Vec<String>,
@@ -246,6 +254,22 @@ pub struct BoardLost {
     pub case: Option<String>,
     /// How it showed.
     pub reason: String,
+}
+
+/// See [`Event::BoardRecovery`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BoardRecovery {
+    /// Board.
+    pub board: String,
+    /// `resync`, `reset`, `reflash`, `power` or `start-again`: each does more than the one before.
+    pub step: String,
+    /// Whether the agent was there afterwards.
+    pub ok: bool,
+    /// How long it took.
+    pub elapsed_ms: f64,
+    /// Why it did not help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// See [`Event::BoardRestarted`].

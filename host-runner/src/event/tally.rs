@@ -24,6 +24,7 @@ impl Tally {
             | Event::BoardFailed(_)
             | Event::CaseStarted(_)
             | Event::BoardLost(_)
+            | Event::BoardRecovery(_)
             | Event::BoardRestarted(_)
             | Event::RunFinished(_) => {}
         }

@@ -2,6 +2,7 @@
 //!
 //! Must not: know what the bytes mean.
 
+pub mod rtt;
 pub mod serial;
 pub mod unix;
 

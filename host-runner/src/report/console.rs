@@ -450,6 +450,18 @@ impl Reporter for Console {
                 let line = format!("{} is lost: {}", lost.board, lost.reason);
                 self.out.print(&self.paint.bad(&line))
             }
+            Event::BoardRecovery(step) => {
+                let line = match &step.reason {
+                    Some(reason) => format!("{}: {} did not help: {reason}", step.board, step.step),
+                    None => format!(
+                        "{}: {} took {}",
+                        step.board,
+                        step.step,
+                        duration(step.elapsed_ms)
+                    ),
+                };
+                self.out.print(&self.paint.dim(&line))
+            }
             Event::BoardRestarted(back) => {
                 let line = format!(
                     "{} is back in {} (restart {})",

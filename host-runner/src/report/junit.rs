@@ -103,6 +103,7 @@ impl Reporter for JUnit {
             | Event::BoardFailed(_)
             | Event::CaseStarted(_)
             | Event::BoardLost(_)
+            | Event::BoardRecovery(_)
             | Event::BoardRestarted(_)
             | Event::DeviationProblem(_) => {}
         }

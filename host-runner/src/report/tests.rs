@@ -58,6 +58,8 @@ fn case(name: &str, verdict: Verdict) -> CaseFinished {
         left_calls: 0,
         steps: Vec::new(),
         transcript: Vec::new(),
+        crash: None,
+        log: Vec::new(),
         evidence: Vec::new(),
         again: format!("cargo hil run --board bench --seed 7 tcp/recv/{name}"),
     }
@@ -92,6 +94,8 @@ fn failed() -> CaseFinished {
             "     0.100 ms  → #7 recv".into(),
             "     0.200 ms  ← #7 OK".into(),
         ],
+        crash: None,
+        log: Vec::new(),
         evidence: vec!["bench/link.log".into(), "bench/target.log".into()],
         ..because(
             Verdict::Fail,

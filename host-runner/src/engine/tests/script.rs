@@ -291,6 +291,7 @@ impl Session for ScriptedSession {
                 Some(Gone {
                     crashed,
                     how: "told so".into(),
+                    report: None,
                 })
             };
             match act {
@@ -338,6 +339,7 @@ impl Session for ScriptedSession {
                 .unwrap_or_else(|| Gone {
                     crashed: false,
                     how: "dropped".into(),
+                    report: None,
                 })
         })
     }
@@ -346,8 +348,12 @@ impl Session for ScriptedSession {
         Box::pin(core::future::ready(self.script.state().looping))
     }
 
-    fn beacon(&mut self) -> BoxFuture<'_, Option<String>> {
+    fn beacon(&mut self) -> BoxFuture<'_, Option<crate::event::CrashReport>> {
         let beacon = self.script.state().beacon.clone();
+        let beacon = beacon.map(|kind| crate::event::CrashReport {
+            kind,
+            ..Default::default()
+        });
         Box::pin(async { beacon })
     }
 
