@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use nsapi::{IpAddress, SocketAddress, strerror};
 use nsapi_protocol::message::{Handle, Property};
-use nsapi_protocol::{Address, BulkReport, Event, Op, Payload};
+use nsapi_protocol::{Address, BulkReport, CrashKind, Event, Op, Payload};
 
 use crate::dut::Returned;
 
@@ -268,6 +268,7 @@ pub fn op(op: &Op<'_>, name: impl Fn(Handle) -> String) -> String {
         Op::Resolve { family, name, .. } => format!("gethostbyname({name:?}, {family:?})"),
         Op::AddDnsServer { address } => format!("add_dns_server({})", ip(address)),
         Op::Restart => "restart".into(),
+        Op::Crash { how } => format!("crash: {}", crash(*how)),
         Op::InterfaceUp { .. }
         | Op::InterfaceStatus
         | Op::InterfaceAddress
@@ -430,6 +431,18 @@ pub fn received(answer: i32, data: &[u8]) -> String {
         bytes(data)
     } else {
         format!("size {answer} with {}", bytes(data))
+    }
+}
+
+/// A way to break a board.
+const fn crash(how: CrashKind) -> &'static str {
+    match how {
+        CrashKind::BusFault => "read an address where nothing is",
+        CrashKind::UndefinedInstruction => "execute an undefined instruction",
+        CrashKind::StackOverflow => "overflow the stack",
+        CrashKind::Panic => "panic",
+        CrashKind::Loop => "loop for ever",
+        CrashKind::Lockup => "fault in the fault handler",
     }
 }
 

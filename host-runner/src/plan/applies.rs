@@ -149,7 +149,8 @@ const fn class_ip(capability: Capability) -> bool {
         | Capability::Sigio
         | Capability::Interface
         | Capability::Nidd
-        | Capability::Destructive => false,
+        | Capability::Destructive
+        | Capability::CrashCommands => false,
     }
 }
 
@@ -169,7 +170,8 @@ const fn mandatory_for_ip(capability: Capability, claims: Claims) -> bool {
         | Capability::DnsControl
         | Capability::Nidd
         | Capability::Legacy
-        | Capability::Destructive => false,
+        | Capability::Destructive
+        | Capability::CrashCommands => false,
     }
 }
 

@@ -205,6 +205,7 @@ impl Agent {
             lr: 0x5678,
             cfsr: 0x82,
             message: "as told",
+            returns: &[],
         });
         Hello {
             protocol: if self.mode == Mode::WrongProtocol {

@@ -2,10 +2,10 @@
 
 use core::mem;
 
-use nsapi::{Error, Iut};
+use nsapi::{Capability, Error, Iut};
 use nsapi_protocol::frame::{Deframer, MAX_FRAME};
 use nsapi_protocol::message::{Op, Request, Scope};
-use nsapi_protocol::{Answer, Event, PROTOCOL, Reject, ScopeReport};
+use nsapi_protocol::{Answer, CrashKind, Event, PROTOCOL, Reject, ScopeReport};
 
 use crate::dispatch::{Dispatch, Start};
 use crate::inbox::Inbox;
@@ -49,6 +49,8 @@ struct Core<'m, I: Iut + ?Sized + 'static> {
     /// The first poll has been made.
     started: bool,
     restart: Restart,
+    /// Breaks the board, where it may be broken.
+    crash: Option<fn(CrashKind) -> !>,
 }
 
 /// Whether the board can restart itself, and shall.
@@ -104,6 +106,7 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
                 status_changed: false,
                 started: false,
                 restart: Restart::Impossible,
+                crash: None,
             },
         }
     }
@@ -111,6 +114,12 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
     /// The board can restart itself: it does so when [`Self::restart_is_due`].
     pub const fn allow_restart(&mut self) {
         self.core.restart = Restart::Possible;
+    }
+
+    /// The runner may break the board, by `crash`. The agent claims [`Capability::CrashCommands`] from now on.
+    #[cfg(any(test, feature = "crash-commands"))]
+    pub const fn allow_crash(&mut self, crash: fn(CrashKind) -> !) {
+        self.core.crash = Some(crash);
     }
 
     /// The runner has asked for a restart, and the link has taken the answer.
@@ -275,6 +284,9 @@ impl<I: Iut + ?Sized> Core<'_, I> {
             };
             return self.outbox.reply(id, 0, Answer::Code(answer));
         }
+        if let (&Op::Crash { how }, Some(crash)) = (op, self.crash) {
+            crash(how);
+        }
         match self.work.dispatch(op, started_us) {
             Ok(Dispatch::Answer(answer)) => {
                 self.outbox.reply(id, elapsed_us(iut, started_us), answer)
@@ -294,7 +306,11 @@ impl<I: Iut + ?Sized> Core<'_, I> {
             self.session = wanted;
             self.work.renew_interface();
         }
-        let answer = Answer::Hello(self.identity.hello(&self.work.iut.statement(), nonce));
+        let mut statement = self.work.iut.statement();
+        if self.crash.is_some() {
+            statement.capabilities = statement.capabilities.with(Capability::CrashCommands);
+        }
+        let answer = Answer::Hello(self.identity.hello(&statement, nonce));
         self.outbox.reply_once(id, answer);
     }
 

@@ -7,6 +7,8 @@
 
 use core::fmt;
 
+use nsapi_protocol::message::MAX_RETURNS;
+
 /// Why the core was reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -33,6 +35,9 @@ const MAGIC: u32 = 0x6265_6163;
 /// Length of the message in bytes.
 const MESSAGE: usize = 128;
 
+/// Length of the return addresses in bytes.
+const RETURNS: usize = MAX_RETURNS * 4;
+
 /// The record. Fill it in with [`Self::new`], `write!` the message, then [`Self::seal`] it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -44,6 +49,8 @@ pub struct BeaconRecord {
     cfsr: u32,
     len: u32,
     message: [u8; MESSAGE],
+    returns_len: u32,
+    returns: [u8; RETURNS],
     checksum: u32,
 }
 
@@ -57,6 +64,8 @@ impl BeaconRecord {
         cfsr: 0,
         len: 0,
         message: [0; MESSAGE],
+        returns_len: 0,
+        returns: [0; RETURNS],
         checksum: 0,
     };
 
@@ -72,6 +81,23 @@ impl BeaconRecord {
             cfsr,
             ..Self::EMPTY
         }
+    }
+
+    /// Appends what looks like a return address; `false` when there is no room for more.
+    pub fn add_return(&mut self, address: u32) -> bool {
+        let start = self.returns_len();
+        let Some(place) = self.returns.get_mut(start..start + 4) else {
+            return false;
+        };
+        place.copy_from_slice(&address.to_le_bytes());
+        self.returns_len += 4;
+        true
+    }
+
+    fn returns_len(&self) -> usize {
+        usize::try_from(self.returns_len)
+            .unwrap_or(RETURNS)
+            .min(RETURNS)
     }
 
     /// Makes the record valid. Changing it afterwards makes it invalid again.
@@ -123,15 +149,25 @@ impl BeaconRecord {
             lr,
             cfsr,
             message: self.message(),
+            returns: self.returns.get(..self.returns_len()).unwrap_or_default(),
         }
     }
 
-    /// FNV-1a over all that stands before the checksum, word by word and then the message.
+    /// FNV-1a over all that stands before the checksum: the words, then the bytes.
     fn sum(&self) -> u32 {
         let step = |sum: u32, value: u32| (sum ^ value).wrapping_mul(0x0100_0193);
-        let words = [self.magic, self.kind, self.pc, self.lr, self.cfsr, self.len];
+        let words = [
+            self.magic,
+            self.kind,
+            self.pc,
+            self.lr,
+            self.cfsr,
+            self.len,
+            self.returns_len,
+        ];
         let sum = words.into_iter().fold(0x811C_9DC5, step);
-        self.message.iter().copied().map(u32::from).fold(sum, step)
+        let bytes = self.message.iter().chain(&self.returns);
+        bytes.copied().map(u32::from).fold(sum, step)
     }
 }
 
@@ -172,14 +208,28 @@ mod tests {
     }
 
     #[test]
+    fn return_addresses_are_kept_up_to_a_limit() {
+        let mut record = BeaconRecord::new(FaultKind::HardFault, 1, 2, 3);
+        assert!(record.report().returns.is_empty());
+        record.seal();
+        let addresses = (0..MAX_RETURNS as u32).map(|number| 0x100 + number);
+        assert!(addresses.clone().all(|address| record.add_return(address)));
+        assert!(!record.add_return(7));
+        assert!(!record.is_valid());
+        assert!(record.report().return_addresses().eq(addresses));
+    }
+
+    #[test]
     fn whatever_the_memory_holds_a_message_can_be_read() {
         let mut record = BeaconRecord {
+            returns_len: u32::MAX,
             len: u32::MAX,
             message: [0xff; MESSAGE],
             ..BeaconRecord::EMPTY
         };
         assert_eq!(record.message(), "");
         assert_eq!(record.kind(), "unknown");
+        assert_eq!(record.report().return_addresses().count(), MAX_RETURNS);
         record = BeaconRecord::new(FaultKind::Panic, 0, 0, 0);
         for _ in 0..100 {
             record.write_str("äöü").unwrap();

@@ -307,6 +307,8 @@ impl<I: Iut + ?Sized> Work<'_, I> {
             | Op::InterfaceEvents { .. }
             | Op::AwaitStatus { .. }
             | Op::InterfaceReset { .. } => self.interface_op(op, deadline),
+            // Where it is possible the caller has done it.
+            Op::Crash { .. } => Err(Reject::Unclaimed),
             Op::Load { data, size: wanted } => {
                 let length = size(Ok(data.len()));
                 let room = within(wanted.into(), MAX_INLINE).ok_or(Reject::Limit)?;

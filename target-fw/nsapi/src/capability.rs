@@ -36,11 +36,13 @@ pub enum Capability {
     Legacy = 14,
     /// Calls that poison some stacks are allowed.
     Destructive = 15,
+    /// The agent breaks its board when asked to. No port claims it: the agent does, where it was built to.
+    CrashCommands = 16,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Ipv4,
         Self::Ipv6,
         Self::Tcp,
@@ -57,6 +59,7 @@ impl Capability {
         Self::Nidd,
         Self::Legacy,
         Self::Destructive,
+        Self::CrashCommands,
     ];
 
     /// The word used in reports and lists.
@@ -79,6 +82,7 @@ impl Capability {
             Self::Nidd => "nidd",
             Self::Legacy => "legacy",
             Self::Destructive => "destructive",
+            Self::CrashCommands => "crash-commands",
         }
     }
 }
@@ -97,9 +101,9 @@ impl Capabilities {
         options: 0,
     };
 
-    /// Everything there is, options included.
+    /// Everything that a port can claim, options included.
     pub const EVERYTHING: Self = Self {
-        bits: (1 << Capability::ALL.len()) - 1,
+        bits: (1 << Capability::CrashCommands as u8) - 1,
         options: 0x7fff,
     };
 

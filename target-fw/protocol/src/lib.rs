@@ -15,9 +15,9 @@ pub mod message;
 pub mod pattern;
 
 pub use message::{
-    Address, Answer, Beacon, BulkReport, Event, Family, FromAgent, Hello, Kind, Op, Payload,
-    Reject, Reply, Request, ScopeReport, Then,
+    Address, Answer, Beacon, BulkReport, CrashKind, Event, Family, FromAgent, Hello, Kind, Op,
+    Payload, Reject, Reply, Request, ScopeReport, Then,
 };
 
 /// Number of this protocol. A runner and an agent that disagree refuse each other by name and number.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;

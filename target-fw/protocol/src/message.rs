@@ -522,6 +522,29 @@ pub enum Op<'a> {
         /// The server; its port is not looked at.
         address: Address,
     },
+    /// Breaks the board on purpose, to try what becomes of it. Answered by nothing, or with
+    /// [`Reject::Unclaimed`] unless the agent claims [`nsapi::Capability::CrashCommands`].
+    Crash {
+        /// In which way.
+        how: CrashKind,
+    },
+}
+
+/// A way to break a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CrashKind {
+    /// Reads an address where nothing is.
+    BusFault,
+    /// Executes an instruction that is none.
+    UndefinedInstruction,
+    /// Calls itself until the stack is used up.
+    StackOverflow,
+    /// A Rust panic.
+    Panic,
+    /// Goes round for ever.
+    Loop,
+    /// A fault while a fault is handled: the core stops.
+    Lockup,
 }
 
 /// How many events the agent records.
@@ -799,6 +822,20 @@ pub struct Beacon<'a> {
     pub cfsr: u32,
     /// What was said about it.
     pub message: &'a str,
+    /// Words of the stack that look like return addresses, innermost first, at most
+    /// [`MAX_RETURNS`]: 32 bits each, little-endian, bit 0 (Thumb) cleared. Some may be of calls long over.
+    pub returns: &'a [u8],
+}
+
+/// Return addresses in a [`Beacon`] at most.
+pub const MAX_RETURNS: usize = 12;
+
+impl Beacon<'_> {
+    /// The return addresses; an incomplete one at the end is left out.
+    pub fn return_addresses(&self) -> impl Iterator<Item = u32> + '_ {
+        let (words, _) = self.returns.as_chunks();
+        words.iter().map(|word| u32::from_le_bytes(*word))
+    }
 }
 
 /// Unsolicited messages.

@@ -60,6 +60,8 @@ pub struct Beacon {
     pub cfsr: u32,
     /// What was said about it.
     pub message: String,
+    /// Words of the stack that look like return addresses, innermost first.
+    pub returns: Vec<u32>,
 }
 
 impl fmt::Display for Beacon {
@@ -110,6 +112,7 @@ impl From<Hello<'_>> for Identity {
                 lr: beacon.lr,
                 cfsr: beacon.cfsr,
                 message: beacon.message.into(),
+                returns: beacon.return_addresses().collect(),
             }),
         }
     }

@@ -1,6 +1,6 @@
 //! Greeting, scopes, repeats, and a link that loses, repeats and delays.
 
-use nsapi_protocol::{Event, Reject, ScopeReport};
+use nsapi_protocol::{CrashKind, Event, Reject, ScopeReport};
 
 use super::*;
 
@@ -451,4 +451,34 @@ fn a_board_restarts_only_if_it_can_and_its_answer_has_left() {
     assert_eq!(replies.len(), 1, "the ping is for the one who comes after");
     assert_eq!(replies[0].answer, Answer::Code(0));
     assert!(bench.agent.restart_is_due());
+}
+
+#[test]
+fn a_board_breaks_only_if_it_may() {
+    let mut bench = with_null();
+    let claims = |bench: &mut Bench<_>, nonce| match bench.ask(Op::Hello {
+        protocol: PROTOCOL,
+        nonce,
+    }) {
+        Answer::Hello(hello) => hello.capabilities >> 16 & 1 == 1,
+        other => panic!("{other:?}"),
+    };
+    let how = CrashKind::Loop;
+    assert!(!claims(&mut bench, 10));
+    assert_eq!(
+        bench.ask(Op::Crash { how }),
+        Answer::Rejected(Reject::Unclaimed)
+    );
+    bench
+        .agent
+        .allow_crash(|how| std::panic::panic_any(std::format!("{how:?}")));
+    assert!(claims(&mut bench, 11));
+    bench.send(Op::Crash { how });
+    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| bench.run()));
+    let said = broken.expect_err("it may, so it does");
+    assert_eq!(
+        said.downcast_ref::<std::string::String>()
+            .map(std::string::String::as_str),
+        Some("Loop")
+    );
 }

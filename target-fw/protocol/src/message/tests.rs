@@ -253,6 +253,24 @@ fn ops() -> Vec<Op<'static>> {
             name: "host.test"
         },
         Op::AddDnsServer { address: V4 },
+        Op::Crash {
+            how: CrashKind::BusFault
+        },
+        Op::Crash {
+            how: CrashKind::UndefinedInstruction
+        },
+        Op::Crash {
+            how: CrashKind::StackOverflow
+        },
+        Op::Crash {
+            how: CrashKind::Panic
+        },
+        Op::Crash {
+            how: CrashKind::Loop
+        },
+        Op::Crash {
+            how: CrashKind::Lockup
+        },
     ]
 }
 
@@ -292,6 +310,7 @@ fn answers() -> Vec<Answer<'static>> {
         lr: 0x5678,
         cfsr: 0x8200,
         message: "boom",
+        returns: &[0x10, 0x32, 0x00, 0x00, 0x54, 0x76, 0x01, 0x00],
     };
     let bulk = BulkReport {
         code: -3001,
@@ -431,7 +450,7 @@ fn requests_are_as_ever() {
     let lines: Vec<_> = (1..).zip(ops()).map(line).collect();
     check(
         "requests.txt",
-        "Requests of protocol 1, towards the agent, as frames.",
+        "Requests of protocol 2, towards the agent, as frames.",
         &lines,
     );
 }
@@ -456,7 +475,7 @@ fn messages_from_the_agent_are_as_ever() {
     let lines: Vec<_> = messages.map(line).collect();
     check(
         "from-agent.txt",
-        "Messages of protocol 1, towards the runner, as frames.",
+        "Messages of protocol 2, towards the runner, as frames.",
         &lines,
     );
 }
@@ -592,6 +611,19 @@ fn events_of_the_interface_come_back() {
     let mut bytes = events.map(InterfaceEvent::to_bytes).concat();
     bytes.push(9);
     assert!(InterfaceEvent::all(&bytes).eq(events));
+}
+
+#[test]
+fn return_addresses_are_words() {
+    let beacon = Beacon {
+        kind: "",
+        pc: 0,
+        lr: 0,
+        cfsr: 0,
+        message: "",
+        returns: &[1, 2, 3, 4, 0xff, 0, 0, 0, 9],
+    };
+    assert!(beacon.return_addresses().eq([0x0403_0201, 0xff]));
 }
 
 proptest! {
