@@ -70,6 +70,8 @@ pub struct LanProperties {
     pub host_ipv6: bool,
     /// [`crate::Need::Cable`].
     pub cable: bool,
+    /// There is no lan: nobody can be there that the IUT could reach. A case is skipped where it first needs somebody.
+    pub no_peers: bool,
     /// Why there is no cable, for the reason of a skip; empty for the usual words.
     pub why_no_cable: &'static str,
 }

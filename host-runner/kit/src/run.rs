@@ -138,6 +138,11 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     }
     check_frames(&state, &mut outcome);
     blame_the_cable(&state, &mut outcome);
+    if rig.lan.properties().no_peers {
+        skip_without_lan(&mut outcome);
+        // Without a lan no interface gets its address back, and no case asks for it.
+        aftermath = aftermath.filter(|trouble| !matches!(trouble, Trouble::Lan(_)));
+    }
     let findings = core::mem::take(&mut *state.findings());
     Observation {
         outcome,
@@ -275,6 +280,17 @@ fn blame_the_cable(state: &State, outcome: &mut Outcome) {
         ));
         *outcome = Err(lan.into());
     }
+}
+
+/// A case on a board without a lan ends where it first needs somebody to be there; that says nothing about anybody.
+fn skip_without_lan(outcome: &mut Outcome) {
+    let needs = match &*outcome {
+        Err(Stop::Trouble(Trouble::Fixture { fixture, .. })) => format!("the fixture {fixture}"),
+        Err(Stop::Trouble(Trouble::Lan(_))) => "somebody on the lan".to_owned(),
+        _ => return,
+    };
+    let reason = format!("the board has no lan, and the case needs {needs}");
+    *outcome = Err(Stop::Skip(reason));
 }
 
 async fn end_fixtures(state: &State) {

@@ -63,7 +63,7 @@ pub async fn measure(board: &Board, options: &Options, stop: &Stop) -> io::Resul
     };
     let stack = match board.kind {
         BoardKind::Native { stack } => Some(stack),
-        BoardKind::Qemu { .. } => None,
+        BoardKind::Qemu { .. } | BoardKind::Probe | BoardKind::Serial => None,
     };
     let mut problems = Vec::new();
     let mut verdicts = Vec::new();

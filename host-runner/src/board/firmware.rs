@@ -31,21 +31,25 @@ pub struct Image {
 pub async fn prepare(board: &Board) -> Result<Image, BoardError> {
     let elf = match &board.firmware {
         Firmware::Elf(path) => path.clone(),
-        Firmware::Crate(name) => build(name, &board.workspace).await?,
+        Firmware::Crate(name) => build(name, &board.features, &board.workspace).await?,
     };
     let build_id = build_id(&elf)?;
     Ok(Image { elf, build_id })
 }
 
-async fn build(name: &str, workspace: &Path) -> Result<PathBuf, BoardError> {
+async fn build(name: &str, features: &[String], workspace: &Path) -> Result<PathBuf, BoardError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let command = format!("cargo xtask firmware {name}");
+    let mut arguments = vec!["xtask".to_owned(), "firmware".to_owned(), name.to_owned()];
+    if !features.is_empty() {
+        arguments.extend(["--features".to_owned(), features.join(",")]);
+    }
+    let command = format!("cargo {}", arguments.join(" "));
     let spawn_error = |source| BoardError::Spawn {
         program: command.clone(),
         source,
     };
     let child = Command::new(cargo)
-        .args(["xtask", "firmware", name])
+        .args(&arguments)
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -14,7 +14,7 @@ use super::BoardError;
 use super::qemu::{self, BackEnd, Monitor};
 use crate::inventory::{Board, BoardKind, Stack};
 use crate::lan::wire::{Joined, Phy, Refusal, Wire, inherit, is_required};
-use crate::lan::{self, Loopback, NicLan, UserNet};
+use crate::lan::{self, Loopback, NicLan, NoLan, UserNet};
 
 /// Name of the file that gets every frame of a wire.
 const CAPTURE: &str = "wire.pcapng";
@@ -73,6 +73,7 @@ impl Lan {
                 let found = NicLan::find(&nic.name).map_err(plug(&board.name))?;
                 return Ok(plain(Arc::new(found)));
             }
+            lan::Lan::None => return Ok(plain(Arc::new(NoLan::default()))),
             lan::Lan::Auto => {}
         }
         let refusal = match Self::wire(evidence, " (auto: a cable of the runner's own)").await {
@@ -84,6 +85,7 @@ impl Lan {
             _ if is_required() => return Err(no_wire(refusal)),
             BoardKind::Native { .. } => Arc::new(Loopback::default()),
             BoardKind::Qemu { .. } => user(),
+            BoardKind::Probe | BoardKind::Serial => Arc::new(NoLan::default()),
         };
         Ok(Self {
             reason: format!(" (auto: {refusal})"),
@@ -171,6 +173,14 @@ impl Lan {
             }
         }
         Ok(agent)
+    }
+
+    /// Plugs in a board that is a thing: its cable ends at an interface of this machine.
+    pub(super) fn attach_thing(&self, board: &str) -> Result<(), BoardError> {
+        if let (Some(wire), Some(nic)) = (&self.wire, &self.nic) {
+            wire.plug_in_nic(nic).map_err(plug(board))?;
+        }
+        Ok(())
     }
 
     /// Plugs in a board that is emulated.

@@ -11,6 +11,7 @@ mod native;
 mod process;
 pub(crate) mod qemu;
 mod rundir;
+mod serial;
 
 use core::fmt;
 use core::future::Future;
@@ -33,6 +34,8 @@ use self::lock::BoardLock;
 use self::process::Process;
 use self::qemu::Monitor;
 use self::rundir::RunDir;
+use self::serial::Port;
+use crate::event::CrashReport;
 use crate::inventory::{Board, BoardKind, Link};
 use crate::lan::LanKind;
 use crate::link::LinkKind;
@@ -73,7 +76,7 @@ pub struct RunningBoard {
     link: Link,
     lan: Lan,
     evidence: PathBuf,
-    machine: Option<Process>,
+    machine: Option<Machine>,
     monitor: Arc<Monitor>,
     channel: Option<Box<dyn Channel>>,
     started_in: Duration,
@@ -177,7 +180,10 @@ impl RunningBoard {
     /// The process that is the board or emulates it.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.machine.as_ref().map(Process::id)
+        match &self.machine {
+            Some(Machine::Process(process)) => Some(process.id()),
+            Some(Machine::Port(_)) | None => None,
+        }
     }
 
     /// A fresh board after one that was lost: what is left of the old one is killed.
@@ -196,19 +202,29 @@ impl RunningBoard {
     /// How it ended, if it has ended by itself.
     #[must_use]
     pub fn died(&self) -> Option<Ended> {
-        self.machine.as_ref().and_then(Process::ended)
+        match &self.machine {
+            Some(Machine::Process(process)) => process.ended(),
+            Some(Machine::Port(port)) => port.ended(),
+            None => None,
+        }
     }
 
-    /// Resolves within milliseconds after the board's process ends, to how it ended. Belongs
-    /// to the process that runs now: ask again after a restart.
-    pub fn gone(&self) -> impl Future<Output = Ended> + Send + 'static + use<> {
-        let gone = self.machine.as_ref().map(Process::gone);
+    /// Resolves within milliseconds after the board's process ends or its port vanishes, to how. Belongs
+    /// to the board as it runs now: ask again after a restart.
+    pub fn gone(&self) -> impl Future<Output = Gone> + Send + 'static + use<> {
+        let (process, port) = match &self.machine {
+            Some(Machine::Process(process)) => (Some(process.gone()), None),
+            Some(Machine::Port(port)) => (None, Some(port.gone())),
+            None => (None, None),
+        };
         async move {
-            match gone {
-                Some(gone) => gone.await,
-                None => Ended {
+            match (process, port) {
+                (Some(process), _) => process.await.into(),
+                (None, Some(port)) => port.await.into(),
+                (None, None) => Gone {
                     how: "it is not running".into(),
                     crashed: false,
+                    report: None,
                 },
             }
         }
@@ -228,7 +244,7 @@ impl RunningBoard {
     /// Ends the board in order; kills what does not end.
     pub async fn stop(mut self) {
         self.channel = None;
-        if let Some(machine) = self.machine.take() {
+        if let Some(Machine::Process(machine)) = self.machine.take() {
             let _ = tokio::time::timeout(STOP_PATIENCE, qemu::quit(&self.monitor)).await;
             machine.finish(STOP_PATIENCE).await;
         }
@@ -240,6 +256,7 @@ impl RunningBoard {
         let files = match self.board.kind {
             BoardKind::Native { .. } => vec![("target log", self.evidence.join("target.log"))],
             BoardKind::Qemu { .. } => qemu::evidence_files(&self.evidence),
+            BoardKind::Probe | BoardKind::Serial => Vec::new(),
         };
         files
             .into_iter()
@@ -263,17 +280,22 @@ impl RunningBoard {
     async fn boot(&mut self) -> Result<Box<dyn Channel>, BoardError> {
         let began = Instant::now();
         let name = &self.board.name;
-        let (process, channel): (Process, Box<dyn Channel>) = match &self.board.kind {
-            BoardKind::Native { stack } => {
+        let no_link = || BoardError::NoLink {
+            board: name.clone(),
+            link: self.link.kind(),
+            known: "none that this version can drive on this kind".into(),
+        };
+        let (machine, channel): (Machine, Box<dyn Channel>) = match (&self.board.kind, &self.link) {
+            (BoardKind::Native { stack }, _) => {
                 let log = self.evidence.join("target.log");
                 let mut agent = Command::new(&self.image.elf);
                 agent.args(&self.board.arguments);
                 let attached = self.lan.attach(name, *stack, agent).await?;
                 let (process, stream) =
                     native::start(name, &self.image, attached, self.run_dir.path(), &log).await?;
-                (process, Box::new(stream))
+                (Machine::Process(process), Box::new(stream))
             }
-            BoardKind::Qemu { machine } => {
+            (BoardKind::Qemu { machine }, Link::Serial { .. }) => {
                 let back_end = self.lan.back_end(name, &self.monitor)?;
                 let (process, serial) = qemu::start(
                     name,
@@ -284,12 +306,49 @@ impl RunningBoard {
                     &self.monitor,
                 )
                 .await?;
-                (process, Box::new(serial))
+                (Machine::Process(process), Box::new(serial))
+            }
+            (BoardKind::Serial, Link::Port(port)) => {
+                self.lan.attach_thing(name)?;
+                let (port, stream) = Port::open(name, port)?;
+                (Machine::Port(port), Box::new(stream))
+            }
+            (BoardKind::Qemu { .. } | BoardKind::Probe | BoardKind::Serial, _) => {
+                return Err(no_link());
             }
         };
-        self.machine = Some(process);
+        self.machine = Some(machine);
         self.started_in = began.elapsed();
         Ok(channel)
+    }
+}
+
+/// What a board is while it runs.
+enum Machine {
+    /// A process that is the board or emulates it.
+    Process(Process),
+    /// A thing behind a serial port.
+    Port(Port),
+}
+
+/// How a board went away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// The core of the IUT did it: a fault, panic or lockup that a probe, the emulator or the system saw.
+    pub crashed: bool,
+    /// In words.
+    pub how: String,
+    /// The fault in detail, where somebody could look.
+    pub report: Option<Box<CrashReport>>,
+}
+
+impl From<Ended> for Gone {
+    fn from(Ended { how, crashed }: Ended) -> Self {
+        Self {
+            crashed,
+            how,
+            report: None,
+        }
     }
 }
 

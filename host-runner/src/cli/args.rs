@@ -86,11 +86,11 @@ pub(super) struct Run {
     #[arg(long = "board", value_name = "NAME", help_heading = "Where")]
     pub(super) boards: Vec<String>,
 
-    /// Link to use instead of the board's default: unix, serial
+    /// Link to use instead of the board's default: unix, serial, rtt
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) link: Option<LinkKind>,
 
-    /// Lan instead of the board's: auto, loopback, user, wire, nic=NAME or nic=NAME,exclusive
+    /// Lan instead of the board's: auto, loopback, user, wire, none, nic=NAME or nic=NAME,exclusive
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) lan: Option<Lan>,
 
@@ -251,11 +251,11 @@ pub(super) struct Bench {
     #[arg(long = "board", value_name = "NAME", help_heading = "Where")]
     pub(super) boards: Vec<String>,
 
-    /// Link to use instead of the board's default: unix, serial
+    /// Link to use instead of the board's default: unix, serial, rtt
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) link: Option<LinkKind>,
 
-    /// Lan instead of the board's: auto, loopback, user, wire, nic=NAME or nic=NAME,exclusive
+    /// Lan instead of the board's: auto, loopback, user, wire, none, nic=NAME or nic=NAME,exclusive
     #[arg(long, value_name = "KIND", help_heading = "Where")]
     pub(super) lan: Option<Lan>,
 

@@ -15,7 +15,7 @@ use super::{Failure, Shell, cases, locate, say, signals};
 use crate::board::{StartOptions, in_words as lans_in_words};
 use crate::engine::{BoardPlan, Emitter, LiveStarter, Run, Stop, run as run_engine};
 use crate::event::{Exit, RunStarted, SCHEMA};
-use crate::inventory::{Board, Inventory};
+use crate::inventory::{Board, BoardKind, Inventory};
 use crate::lan::{Lan, LanKind};
 use crate::link::LinkKind;
 use crate::plan::select;
@@ -242,7 +242,10 @@ pub(super) fn check_lan(board: &Board, lan: Option<&Lan>) -> Result<(), Failure>
             ),
         )),
         // Who takes frames of an interface is not told which one by the runner.
-        _ if lan.unwrap_or(&board.lan).kind() == LanKind::Nic && board.arguments.is_empty() => {
+        _ if lan.unwrap_or(&board.lan).kind() == LanKind::Nic
+            && matches!(board.kind, BoardKind::Native { .. })
+            && board.arguments.is_empty() =>
+        {
             Err(Failure::error(
                 Exit::BadConfiguration,
                 format!(

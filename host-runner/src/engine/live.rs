@@ -222,14 +222,7 @@ impl Session for LiveSession {
         let gone = lock(&self.slot).as_ref().map(RunningBoard::gone);
         Box::pin(async {
             match gone {
-                Some(gone) => {
-                    let ended = gone.await;
-                    Gone {
-                        crashed: ended.crashed,
-                        how: ended.how,
-                        report: None,
-                    }
-                }
+                Some(gone) => gone.await,
                 None => Gone {
                     crashed: false,
                     how: "it was stopped".into(),

@@ -6,6 +6,7 @@ use hil_kit::rig::BoxFuture;
 use hil_kit::wire::Impairment;
 use hil_kit::{Case, Observation};
 
+pub use crate::board::Gone;
 use crate::event::{CrashReport, Identity, LogLine};
 use crate::plan::{Claims, LanFacts};
 
@@ -94,17 +95,6 @@ pub struct RunOne {
     pub deadline_scale: f64,
     /// What the cable does to every frame.
     pub impairment: Option<Impairment>,
-}
-
-/// How a board went away.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gone {
-    /// The core of the IUT did it: a fault, panic or lockup that the emulator or the system saw.
-    pub crashed: bool,
-    /// In words.
-    pub how: String,
-    /// The fault in detail, where somebody could look.
-    pub report: Option<Box<CrashReport>>,
 }
 
 /// How long a case may take before the engine gives up on the kit's own deadlines, which come first.

@@ -11,14 +11,13 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::diagnostic::{InventoryError, Problem, similar};
+use super::links::links;
 use super::reader::{Field, Problems, Table};
-use super::{Board, BoardKind, Firmware, Inventory, Link, Stack};
+use super::{Board, BoardKind, Firmware, Inventory, Stack};
 use crate::lan::{Lan, LanKind, Nic};
-use crate::link::LinkKind;
 
-/// Kinds and other words that the format knows and this version cannot drive.
-const LATER_KINDS: [&str; 2] = ["probe", "serial"];
-const LATER_LINKS: [&str; 1] = ["rtt"];
+/// The kinds of boards.
+const KINDS: [&str; 4] = ["native", "qemu", "probe", "serial"];
 
 pub(super) fn load(path: &Path) -> Result<Inventory, InventoryError> {
     let text = std::fs::read_to_string(path).map_err(|source| InventoryError::Unreadable {
@@ -131,8 +130,10 @@ fn board(
     problems: &mut Problems,
 ) -> Option<Board> {
     let mut table = Table::new(table, format!("in [board.{name}]"), header, problems);
-    let kind_word =
-        table.required_text("kind", "\"native\" (a process of this machine) or \"qemu\"");
+    let kind_word = table.required_text(
+        "kind",
+        "\"native\" (a process of this machine), \"qemu\", \"probe\" (behind a debug probe) or \"serial\"",
+    );
     let kind = kind_word.and_then(|word| kind(&word, &mut table));
     let firmware = firmware(&mut table, place);
     let port = table.required_text(
@@ -140,7 +141,9 @@ fn board(
         "the nsapi implementation it runs, for example \"smoltcp\"",
     );
     let deviations = deviations(&mut table, place);
-    let (links, default_link) = links(&mut table, kind.as_ref());
+    let features = features(&mut table, firmware.as_ref());
+    let power = table.text("power").map(|command| command.value);
+    let (links, default_link) = links(&mut table, kind.as_ref(), &place.directory);
     let lan = lan(&mut table, kind.as_ref());
     let arguments = match kind {
         Some(BoardKind::Native { .. }) => table.texts("arguments"),
@@ -151,6 +154,7 @@ fn board(
     let mut known = vec![
         "kind",
         "firmware",
+        "features",
         "port",
         "deviations",
         "link",
@@ -158,11 +162,12 @@ fn board(
         "lan",
         "rtt_allowance_ms",
         "deadline_scale",
+        "power",
     ];
-    if !matches!(kind, Some(BoardKind::Native { .. })) {
+    if matches!(kind, Some(BoardKind::Qemu { .. }) | None) {
         known.push("machine");
     }
-    if !matches!(kind, Some(BoardKind::Qemu { .. })) {
+    if matches!(kind, Some(BoardKind::Native { .. }) | None) {
         known.extend(["stack", "arguments"]);
     }
     table.finish(&known);
@@ -170,6 +175,7 @@ fn board(
         name: name.into(),
         kind: kind?,
         firmware: firmware?,
+        features,
         port: port?.value,
         deviations,
         links,
@@ -178,6 +184,7 @@ fn board(
         arguments: arguments.unwrap_or_default(),
         rtt_allowance: Duration::from_secs_f64(rtt_allowance.unwrap_or(5.0) / 1000.0),
         deadline_scale: deadline_scale.unwrap_or(1.0),
+        power,
         workspace: place.workspace.clone(),
         file: place.file.clone(),
     })
@@ -197,25 +204,15 @@ fn kind(word: &Field<String>, table: &mut Table<'_, '_>) -> Option<BoardKind> {
                 machine: machine.value,
             })
         }
-        later if LATER_KINDS.contains(&later) => {
-            // Still name the key, so that it is not reported as unknown on top.
-            let _ = table.text("machine");
-            table.problem(
-                word,
-                format!("this version cannot drive boards of kind \"{later}\" yet"),
-                "known, but not yet driven",
-                "it drives \"native\" and \"qemu\"".into(),
-            );
-            None
-        }
+        "probe" => Some(BoardKind::Probe),
+        "serial" => Some(BoardKind::Serial),
         other => {
-            let known = ["native", "qemu"].map(String::from);
-            let meant = similar(other, ["native", "qemu", "probe", "serial"]);
+            let meant = similar(other, KINDS);
             table.problem(
                 word,
                 format!("unknown kind of board \"{other}\""),
                 "unknown kind",
-                choice(meant, &known),
+                choice(meant, &KINDS.map(String::from)),
             );
             None
         }
@@ -279,6 +276,22 @@ fn firmware(table: &mut Table<'_, '_>, place: &Place) -> Option<Firmware> {
     None
 }
 
+/// Cargo features; only an image that is built can have some.
+fn features(table: &mut Table<'_, '_>, firmware: Option<&Firmware>) -> Vec<String> {
+    let features = table.texts("features").unwrap_or_default();
+    if matches!(firmware, Some(Firmware::Elf(_)))
+        && let Some(key) = table.keys().into_iter().find(|key| key.value == "features")
+    {
+        table.problem(
+            &key,
+            "a finished image cannot be given features".into(),
+            "firmware is an ELF file",
+            "leave features out, or name a crate under target-fw/boards as firmware".into(),
+        );
+    }
+    features
+}
+
 fn deviations(table: &mut Table<'_, '_>, place: &Place) -> Option<PathBuf> {
     let name = table.text("deviations")?;
     let path = place.directory.join(&name.value);
@@ -291,104 +304,6 @@ fn deviations(table: &mut Table<'_, '_>, place: &Place) -> Option<PathBuf> {
         );
     }
     Some(path)
-}
-
-fn links(table: &mut Table<'_, '_>, kind: Option<&BoardKind>) -> (Vec<Link>, Option<LinkKind>) {
-    let usual = match kind {
-        Some(BoardKind::Qemu { .. }) => Link::Serial { uart: 0 },
-        Some(BoardKind::Native { .. }) | None => Link::Unix,
-    };
-    let mut links = Vec::new();
-    // Asked only of a kind that is known: the links of an unknown one cannot be judged.
-    if let Some(mut inner) = table.inner_table("link") {
-        if kind.is_some() {
-            read_links(&mut inner, usual.kind(), &mut links);
-        }
-    } else {
-        // Says so if the key is there and no table.
-        let _ = table.table("link");
-    }
-    if links.is_empty() {
-        links.push(usual);
-    }
-    let have: Vec<String> = links
-        .iter()
-        .map(|link| link.kind().name().to_string())
-        .collect();
-    let Some(word) = table.text("default_link") else {
-        return (links.clone(), links.first().map(Link::kind));
-    };
-    let wanted = LinkKind::from_str(&word.value).ok();
-    let default = links
-        .iter()
-        .map(Link::kind)
-        .find(|link| Some(*link) == wanted);
-    if default.is_none() && kind.is_some() {
-        let (message, label) = match (wanted, LATER_LINKS.contains(&word.value.as_str())) {
-            (Some(link), _) => (
-                format!("the default link \"{link}\" is none of this board's links"),
-                "not listed under link",
-            ),
-            (None, true) => (
-                format!("this version cannot drive the link \"{}\" yet", word.value),
-                "known, but not yet driven",
-            ),
-            (None, false) => (format!("unknown link \"{}\"", word.value), "unknown link"),
-        };
-        let meant = similar(&word.value, have.iter().map(String::as_str));
-        table.problem(&word, message, label, choice(meant, &have));
-    }
-    (links, default)
-}
-
-fn read_links(table: &mut Table<'_, '_>, fits: LinkKind, links: &mut Vec<Link>) {
-    for key in table.keys() {
-        let Ok(kind) = LinkKind::from_str(&key.value) else {
-            if LATER_LINKS.contains(&key.value.as_str()) {
-                table.problem(
-                    &key,
-                    format!("this version cannot drive the link \"{}\" yet", key.value),
-                    "known, but not yet driven",
-                    format!("a board of this kind has link.{fits}"),
-                );
-            } else {
-                let meant = similar(&key.value, [fits.name()]);
-                table.problem(
-                    &key,
-                    format!("unknown link \"{}\"", key.value),
-                    "unknown link",
-                    choice(meant, &[fits.name().into()]),
-                );
-            }
-            continue;
-        };
-        if kind != fits {
-            table.problem(
-                &key,
-                format!("a board of this kind has no link \"{kind}\""),
-                "does not fit the kind",
-                format!("use link.{fits}"),
-            );
-            continue;
-        }
-        let Some(mut inner) = table.inner_table(kind.name()) else {
-            let _ = table.table(kind.name());
-            continue;
-        };
-        match kind {
-            LinkKind::Unix => {
-                inner.finish(&[]);
-                links.push(Link::Unix);
-            }
-            LinkKind::Serial => {
-                let uart = inner.number("uart", 0.0..=0.0);
-                inner.finish(&["uart"]);
-                links.push(Link::Serial {
-                    uart: uart.map_or(0, |uart| uart as u8),
-                });
-            }
-        }
-    }
 }
 
 fn lan(table: &mut Table<'_, '_>, kind: Option<&BoardKind>) -> Option<Lan> {
@@ -406,7 +321,12 @@ fn lan(table: &mut Table<'_, '_>, kind: Option<&BoardKind>) -> Option<Lan> {
         (Lan::Nic(nic), name)
     } else {
         let Some(word) = table.text("lan") else {
-            return Some(Lan::Auto);
+            // The best that works where there is a choice.
+            return Some(if fits.contains(&LanKind::Auto) {
+                Lan::Auto
+            } else {
+                Lan::None
+            });
         };
         match Lan::from_str(&word.value) {
             Ok(lan) if lan.kind() != LanKind::Nic => (lan, word),
@@ -435,7 +355,7 @@ fn lan(table: &mut Table<'_, '_>, kind: Option<&BoardKind>) -> Option<Lan> {
 }
 
 /// `did you mean "a"? known: a, b`.
-fn choice(meant: Option<&str>, known: &[String]) -> String {
+pub(super) fn choice(meant: Option<&str>, known: &[String]) -> String {
     let meant = meant
         .map(|meant| format!("did you mean \"{meant}\"? "))
         .unwrap_or_default();

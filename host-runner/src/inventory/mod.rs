@@ -3,6 +3,7 @@
 //! Must not: start anything, or look at what a board needs beyond "does this file name it correctly".
 
 mod diagnostic;
+mod links;
 mod load;
 mod reader;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use diagnostic::{InventoryError, Problem, UnknownBoard};
 
 use crate::lan::{Lan, LanKind};
 use crate::link::LinkKind;
+use crate::link::rtt::Attachment;
 
 /// All boards of one boards.toml.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Board {
     pub kind: BoardKind,
     /// The image it runs.
     pub firmware: Firmware,
+    /// Cargo features that a crate's image is built with, besides its usual ones.
+    pub features: Vec<String>,
     /// The port it runs; selects the deviations.
     pub port: String,
     /// Deviations of its own instead of the port's.
@@ -52,6 +56,8 @@ pub struct Board {
     pub deadline_scale: f64,
     /// What the process of a native board is told besides.
     pub arguments: Vec<String>,
+    /// A command that switches the board off and on again: the last thing that is tried to get it back.
+    pub power: Option<String>,
     /// Directory of the workspace that `firmware` crates are built in.
     pub workspace: PathBuf,
     /// The boards.toml it stands in: part of the name of its lock.
@@ -71,6 +77,10 @@ pub enum BoardKind {
         /// The `-machine`.
         machine: String,
     },
+    /// A board behind a debug probe.
+    Probe,
+    /// A board behind a serial port, flashed and switched on by somebody else.
+    Serial,
 }
 
 impl BoardKind {
@@ -80,6 +90,8 @@ impl BoardKind {
         match self {
             Self::Native { .. } => "native",
             Self::Qemu { .. } => "qemu",
+            Self::Probe => "probe",
+            Self::Serial => "serial",
         }
     }
 
@@ -90,6 +102,18 @@ impl BoardKind {
             Self::Native { stack: Stack::Own } => &[LanKind::Auto, LanKind::Wire, LanKind::Nic],
             Self::Native { .. } => &[LanKind::Auto, LanKind::Loopback, LanKind::Wire],
             Self::Qemu { .. } => &[LanKind::Auto, LanKind::User, LanKind::Wire],
+            Self::Probe | Self::Serial => &[LanKind::None, LanKind::Nic],
+        }
+    }
+
+    /// The links that a board of this kind can have; the first is the one it has unless it names others.
+    #[must_use]
+    pub const fn links(&self) -> &'static [LinkKind] {
+        match self {
+            Self::Native { .. } => &[LinkKind::Unix],
+            Self::Qemu { .. } => &[LinkKind::Serial, LinkKind::Rtt],
+            Self::Probe => &[LinkKind::Rtt],
+            Self::Serial => &[LinkKind::Serial],
         }
     }
 }
@@ -139,6 +163,24 @@ pub enum Link {
         /// Which UART.
         uart: u8,
     },
+    /// The agent talks through a serial port of this machine.
+    Port(SerialPort),
+    /// The agent talks through the memory of the board, and a probe that reads and writes it.
+    Rtt {
+        /// Probe and chip. Of a board that the runner emulates it is empty: it brings its own.
+        attachment: Attachment,
+    },
+}
+
+/// A serial port of this machine that a board hangs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SerialPort {
+    /// Its device.
+    pub port: PathBuf,
+    /// Bits per second.
+    pub baud: u32,
+    /// The device at which the board writes its log, if it does.
+    pub log: Option<PathBuf>,
 }
 
 impl Link {
@@ -147,7 +189,8 @@ impl Link {
     pub const fn kind(&self) -> LinkKind {
         match self {
             Self::Unix => LinkKind::Unix,
-            Self::Serial { .. } => LinkKind::Serial,
+            Self::Serial { .. } | Self::Port(_) => LinkKind::Serial,
+            Self::Rtt { .. } => LinkKind::Rtt,
         }
     }
 }

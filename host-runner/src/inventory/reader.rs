@@ -90,6 +90,10 @@ impl<'t, 'p> Table<'t, 'p> {
             .collect()
     }
 
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
     fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.table
             .iter()
@@ -155,7 +159,8 @@ impl<'t, 'p> Table<'t, 'p> {
         }
     }
 
-    fn missing(&mut self, key: &str, wanted: &str) {
+    /// Says that `key` should be there; `wanted` says what it is.
+    pub(super) fn missing(&mut self, key: &str, wanted: &str) {
         self.problems.push(Problem {
             message: format!("{key} is missing {}", self.place),
             span: self.header.clone(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::link::rtt::DebugProtocol;
 
 /// A workspace with one firmware crate and the given boards.toml, loaded; its directory is cut out of the
 /// rendering.
@@ -42,14 +43,22 @@ complaints! {
     machine_of_a_native_board: "[board.a]\nkind = \"native\"\nmachine = \"mps2-an385\"\nfirmware = \"native-posix\"\nport = \"posix\"\n";
     wrong_types: "default = 1\nboard.b = 3\n[board.a]\nkind = true\nfirmware = []\nport = 7\nlan = 1\nrtt_allowance_ms = \"5\"\nlink = \"unix\"\n";
     unknown_kind: "[board.a]\nkind = \"qmeu\"\nfirmware = \"native-posix\"\nport = \"posix\"\n";
-    later_kind: "[board.a]\nkind = \"probe\"\nmachine = \"x\"\nfirmware = \"native-posix\"\nport = \"posix\"\n";
+    probe_without_a_link: "[board.a]\nkind = \"probe\"\nmachine = \"x\"\nfirmware = \"native-posix\"\nport = \"posix\"\n";
+    probe_without_a_chip: "[board.a]\nkind = \"probe\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlink.rtt = {}\n\
+        [board.b]\nkind = \"probe\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlink.serial = { port = \"x\" }\n";
+    probe_that_is_named_wrongly: "[board.a]\nkind = \"probe\"\nfirmware = \"native-posix\"\nport = \"posix\"\n\
+        link.rtt = { probe = \"jlink\", chip = 52, chip_description = \"no.yaml\", speed_khz = 0, protocol = \"sdw\", connect_under_reset = 1, core = 0 }\n";
+    serial_without_a_port: "[board.a]\nkind = \"serial\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlink.serial = { uart = 0, baud = 1 }\n\
+        [board.b]\nkind = \"serial\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = \"user\"\npower = 1\n";
+    features_of_an_elf: "[board.a]\nkind = \"native\"\nfirmware = { elf = \"x\" }\nfeatures = [\"a\"]\nport = \"posix\"\n\
+        [board.b]\nkind = \"native\"\nfirmware = \"native-posix\"\nfeatures = \"a\"\nport = \"posix\"\n";
     unknown_lan: "[board.a]\nkind = \"qemu\"\nmachine = \"m\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = \"usr\"\n";
     lans_that_do_not_fit: "[board.a]\nkind = \"qemu\"\nmachine = \"m\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = { nic = \"eth1\" }\n\
         [board.b]\nkind = \"native\"\nfirmware = \"native-posix\"\nport = \"posix\"\nstack = \"mine\"\nlan = { nik = \"eth1\", exclusive = 1 }\n";
     lan_of_another_kind: "[board.a]\nkind = \"native\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = \"user\"\n";
     links: "[board.a]\nkind = \"native\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlink.serial = { uart = 0 }\n\
         [board.b]\nkind = \"qemu\"\nmachine = \"m\"\nfirmware = \"native-posix\"\nport = \"posix\"\n\
-        link.serial = { uart = 7, baud = 1 }\nlink.rtt = {}\nlink.serail = {}\ndefault_link = \"rtt\"\n";
+        link.serial = { uart = 7, baud = 1 }\nlink.rtt = { chip = \"x\" }\nlink.serail = {}\ndefault_link = \"rttt\"\n";
     default_link_that_is_missing: "[board.a]\nkind = \"native\"\nfirmware = \"native-posix\"\nport = \"posix\"\ndefault_link = \"serial\"\n";
     missing_fields: "[board.a]\n[board.b]\nkind = \"qemu\"\n";
     unknown_default: "default = \"nativ\"\n[board.native]\nkind = \"native\"\nfirmware = \"native-posix\"\nport = \"posix\"\n";
@@ -114,6 +123,50 @@ fn reads_all_keys() {
     );
     assert_eq!(board.rtt_allowance, Duration::from_millis(7));
     assert!((board.deadline_scale - 2.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn reads_attached_boards() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::write(directory.path().join("chip.yaml"), "").expect("a file");
+    let text = "[board.p]\nkind = \"probe\"\nfirmware = \"native-posix\"\nfeatures = [\"a\", \"b\"]\nport = \"posix\"\npower = \"true\"\n\
+        link.rtt = { probe = \"1d50:6018:127.0.0.1:77\", chip = \"c\", chip_description = \"chip.yaml\", speed_khz = 4000, \
+        protocol = \"jtag\", connect_under_reset = true }\n\
+        [board.q]\nkind = \"qemu\"\nmachine = \"m\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlink.serial = { uart = 0 }\nlink.rtt = {}\n\
+        [board.s]\nkind = \"serial\"\nfirmware = \"native-posix\"\nport = \"posix\"\nlan = { nic = \"eth1\" }\n\
+        link.serial = { port = \"/dev/ttyX\", baud = 921600, log = \"tty\" }\n";
+    let inventory =
+        Inventory::load(&write(directory.path(), text)).expect("nothing is wrong with it");
+    let board = |name| inventory.board(name).expect("it is there");
+    let attachment = Attachment {
+        probe: Some("1d50:6018:127.0.0.1:77".into()),
+        chip: Some("c".into()),
+        chip_description: Some(directory.path().join("chip.yaml")),
+        speed_khz: Some(4000),
+        protocol: Some(DebugProtocol::Jtag),
+        connect_under_reset: true,
+    };
+    assert_eq!(board("p").kind, BoardKind::Probe);
+    assert_eq!(board("p").links, [Link::Rtt { attachment }]);
+    assert_eq!(board("p").features, ["a", "b"]);
+    assert_eq!(
+        (board("p").lan.clone(), board("p").power.as_deref()),
+        (Lan::None, Some("true"))
+    );
+    assert_eq!(board("q").default_link, LinkKind::Serial);
+    assert_eq!(
+        board("q").link(Some(LinkKind::Rtt)),
+        Some(&Link::Rtt {
+            attachment: Attachment::default()
+        })
+    );
+    let port = SerialPort {
+        port: "/dev/ttyX".into(),
+        baud: 921_600,
+        log: Some(directory.path().join("tty")),
+    };
+    assert_eq!(board("s").links, [Link::Port(port)]);
+    assert_eq!(board("s").lan.kind(), LanKind::Nic);
 }
 
 #[test]

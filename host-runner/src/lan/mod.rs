@@ -4,6 +4,7 @@
 
 mod loopback;
 mod nic;
+mod none;
 mod ports;
 mod user;
 pub mod wire;
@@ -13,6 +14,7 @@ use core::str::FromStr;
 
 pub use loopback::Loopback;
 pub use nic::NicLan;
+pub use none::NoLan;
 pub use user::UserNet;
 pub use wire::Wire;
 
@@ -31,16 +33,19 @@ pub enum LanKind {
     Wire,
     /// An interface of this machine.
     Nic,
+    /// No lan at all: nobody is there that the IUT could reach.
+    None,
 }
 
 impl LanKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Auto,
         Self::Loopback,
         Self::User,
         Self::Wire,
         Self::Nic,
+        Self::None,
     ];
 
     /// The word used in boards.toml and on the command line.
@@ -52,6 +57,7 @@ impl LanKind {
             Self::User => "user",
             Self::Wire => "wire",
             Self::Nic => "nic",
+            Self::None => "none",
         }
     }
 }
@@ -84,6 +90,8 @@ pub enum Lan {
     Wire,
     /// [`LanKind::Nic`].
     Nic(Nic),
+    /// [`LanKind::None`].
+    None,
 }
 
 impl Lan {
@@ -96,6 +104,7 @@ impl Lan {
             Self::User => LanKind::User,
             Self::Wire => LanKind::Wire,
             Self::Nic(_) => LanKind::Nic,
+            Self::None => LanKind::None,
         }
     }
 }
@@ -130,14 +139,20 @@ impl FromStr for Lan {
                 return Ok(Self::Nic(Nic { name, exclusive }));
             }
         }
-        let plain = [Self::Auto, Self::Loopback, Self::User, Self::Wire];
+        let plain = [
+            Self::Auto,
+            Self::Loopback,
+            Self::User,
+            Self::Wire,
+            Self::None,
+        ];
         plain
             .into_iter()
             .find(|lan| lan.kind().name() == word)
             .ok_or_else(|| UnknownKind {
                 what: "lan",
                 word: word.into(),
-                known: "auto, loopback, user, wire, nic=NAME or nic=NAME,exclusive".into(),
+                known: "auto, loopback, user, wire, none, nic=NAME or nic=NAME,exclusive".into(),
             })
     }
 }
@@ -153,6 +168,7 @@ mod tests {
             "loopback",
             "user",
             "wire",
+            "none",
             "nic=eth1",
             "nic=a,exclusive",
         ] {

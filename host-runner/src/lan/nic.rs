@@ -72,6 +72,7 @@ impl SocketFactory for NicLan {
             shared_ports: false,
             host_ipv6: self.ipv6.len() > 1 && self.link_local.is_some(),
             cable: false,
+            no_peers: false,
             why_no_cable: "nic not exclusive",
         }
     }

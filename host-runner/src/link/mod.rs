@@ -17,11 +17,13 @@ pub enum LinkKind {
     Unix,
     /// A serial port: a USB adapter, or the pseudo-terminal of an emulated UART.
     Serial,
+    /// The memory of the board, through a debug probe.
+    Rtt,
 }
 
 impl LinkKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Unix, Self::Serial];
+    pub const ALL: [Self; 3] = [Self::Unix, Self::Serial, Self::Rtt];
 
     /// The word used in boards.toml and on the command line.
     #[must_use]
@@ -29,6 +31,7 @@ impl LinkKind {
         match self {
             Self::Unix => "unix",
             Self::Serial => "serial",
+            Self::Rtt => "rtt",
         }
     }
 }

@@ -241,6 +241,7 @@ impl SocketFactory for Wire {
             shared_ports: false,
             host_ipv6: self.namespace.has_ipv6(),
             cable: true,
+            no_peers: false,
             why_no_cable: "",
         }
     }
