@@ -9,6 +9,7 @@
 pub mod bench;
 pub mod board;
 pub mod cli;
+pub mod discover;
 pub mod doctor;
 pub mod engine;
 pub mod event;

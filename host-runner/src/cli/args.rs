@@ -28,6 +28,12 @@ Examples:
   hil run 'udp/*/truncat*'                  cases whose id fits a pattern
   hil run --repeat 10 --json events.jsonl   ten times, with every event in a file";
 
+const BOARDS_EXAMPLES: &str = "\
+Examples:
+  hil boards                     what boards.toml names
+  hil boards --discover          what is plugged in, ready to paste
+  hil boards --chips stm32f407   how probe-rs calls a chip";
+
 const BENCH_NOTES: &str = "\
 The figures are those of this machine in this moment: leave it alone meanwhile. The raw samples
 are in <run>/<board>/samples.csv.
@@ -56,7 +62,8 @@ pub(super) enum Command {
     Run(Box<Run>),
     /// List the cases there are
     List(List),
-    /// List the boards of boards.toml
+    /// List the boards of boards.toml, or what is attached to this machine
+    #[command(after_help = BOARDS_EXAMPLES)]
     Boards(Boards),
     /// Look for what is missing on this machine, and say how to get it
     Doctor(Doctor),
@@ -201,6 +208,18 @@ pub(super) struct List {
 pub(super) struct Boards {
     #[command(flatten)]
     pub(super) inventory: Inventory,
+
+    /// List the debug probes and serial ports of this machine instead, each as a table for boards.toml
+    #[arg(long, conflicts_with = "file")]
+    pub(super) discover: bool,
+
+    /// List the chips that can be named under link.rtt instead, those whose name contains PART
+    #[arg(long, value_name = "PART", conflicts_with_all = ["discover", "file"])]
+    pub(super) chips: Option<String>,
+
+    /// An object of JSON per probe or port, and line
+    #[arg(long, requires = "discover")]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,9 @@
-//! `hil boards`: the boards of boards.toml.
+//! `hil boards`: the boards of boards.toml, or what is attached to this machine.
 
 use std::fmt::Write;
 
 use super::args::Boards as Arguments;
-use super::{Failure, Shell, locate, print};
+use super::{Failure, Shell, discover, locate, print};
 use crate::event::Exit;
 use crate::inventory::{Board, Firmware, Inventory};
 use crate::report::Paint;
@@ -12,6 +12,12 @@ const HEAD: [&str; 6] = ["board", "kind", "port", "link", "lan", "firmware"];
 
 /// Runs the command.
 pub(super) fn boards(arguments: &Arguments, shell: &Shell) -> Result<Exit, Failure> {
+    if arguments.discover {
+        return discover::attached(arguments.json, shell.paint());
+    }
+    if let Some(part) = &arguments.chips {
+        return discover::chips(part);
+    }
     let inventory = locate::inventory(arguments.inventory.file.as_deref(), shell)?;
     print(&table(&inventory, shell.paint()))?;
     Ok(Exit::Conforms)

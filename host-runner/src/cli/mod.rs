@@ -6,6 +6,7 @@ mod args;
 mod bench;
 mod boards;
 mod codes;
+mod discover;
 mod doctor;
 mod explain;
 mod list;
