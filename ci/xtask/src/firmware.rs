@@ -13,8 +13,15 @@ use crate::boards::{self, Board};
 use crate::cargo;
 use crate::toolchain::Toolchain;
 
-/// Builds the boards with these names; their executables, in the same order.
-pub(crate) fn build(names: &[String], quiet: bool) -> Result<Vec<PathBuf>> {
+/// Level from which an image's log is told, unless the environment says otherwise. The logger's own default
+/// would leave out everything but errors.
+const LOG_LEVEL: (&str, &str) = ("DEFMT_LOG", "info");
+
+/// Builds the boards with these names, all with these features; their executables, in the same order.
+///
+/// Images with features lie in a folder of their own, so that they and the plain ones can be there, and up to
+/// date, at the same time.
+pub(crate) fn build(names: &[String], features: &[String], quiet: bool) -> Result<Vec<PathBuf>> {
     let boards = names
         .iter()
         .map(|name| boards::find(name))
@@ -42,11 +49,24 @@ pub(crate) fn build(names: &[String], quiet: bool) -> Result<Vec<PathBuf>> {
             }
         };
         command.arg("--message-format=json-render-diagnostics");
+        if env::var_os(LOG_LEVEL.0).is_none() {
+            command.env(LOG_LEVEL.0, LOG_LEVEL.1);
+        }
+        if !features.is_empty() {
+            command
+                .arg("--target-dir")
+                .arg(cargo::target_folder().join(folder_with(features)));
+        }
         if quiet {
             command.arg("--quiet");
         }
         for board in &boards {
             command.args(["--package", &board.name]);
+            for feature in features {
+                command
+                    .arg("--features")
+                    .arg(format!("{}/{feature}", board.name));
+            }
         }
         built.extend(executables(&mut command)?);
     }
@@ -59,6 +79,14 @@ pub(crate) fn build(names: &[String], quiet: bool) -> Result<Vec<PathBuf>> {
                 .with_context(|| format!("cargo built no executable `{name}`"))
         })
         .collect()
+}
+
+/// Name of the folder for images with these features, in whatever order they are given.
+fn folder_with(features: &[String]) -> String {
+    let mut features: Vec<_> = features.iter().map(String::as_str).collect();
+    features.sort_unstable();
+    features.dedup();
+    format!("with-{}", features.join("-and-"))
 }
 
 /// Runs a build and picks out of cargo's messages which executable belongs to which name.
@@ -102,7 +130,17 @@ struct Artifact {
 
 #[cfg(test)]
 mod tests {
-    use super::executable;
+    use super::{executable, folder_with};
+
+    #[test]
+    fn features_have_a_folder_whatever_their_order() {
+        let folder = |features: &[&str]| {
+            folder_with(&features.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(folder(&["crash-commands"]), "with-crash-commands");
+        assert_eq!(folder(&["b", "a", "b"]), folder(&["a", "b"]));
+        assert_ne!(folder(&["a"]), folder(&["a", "b"]));
+    }
 
     #[test]
     fn only_an_artifact_with_an_executable_counts() {

@@ -29,6 +29,9 @@ enum Chore {
         /// Boards: folders of target-fw/boards
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
+        /// Cargo features of the boards, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "FEATURES")]
+        features: Vec<String>,
         /// Say nothing but the paths
         #[arg(long, short)]
         quiet: bool,
@@ -38,6 +41,9 @@ enum Chore {
         /// Board: a folder of target-fw/boards
         #[arg(default_value = "qemu-mps2-an385", value_name = "NAME")]
         name: String,
+        /// Cargo features of the board, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "FEATURES")]
+        features: Vec<String>,
     },
     /// Check that no crate depends on one it must not see
     Graph,
@@ -57,13 +63,17 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     match Arguments::parse().chore {
-        Chore::Firmware { names, quiet } => {
-            for elf in firmware::build(&names, quiet)? {
+        Chore::Firmware {
+            names,
+            features,
+            quiet,
+        } => {
+            for elf in firmware::build(&names, &features, quiet)? {
                 println!("{}", elf.display());
             }
             Ok(())
         }
-        Chore::Size { name } => size::check(&name),
+        Chore::Size { name, features } => size::check(&name, &features),
         Chore::Graph => graph::check(),
         Chore::Thumb => thumb::check(),
     }

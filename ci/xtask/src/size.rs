@@ -25,9 +25,9 @@ struct Size {
     stack: u64,
 }
 
-/// Builds the image of `name`, prints a table, fails when a limit is exceeded.
-pub(crate) fn check(name: &str) -> Result<()> {
-    let elf = firmware::build(&[name.to_owned()], true)?.remove(0);
+/// Builds the image of `name` with `features`, prints a table, fails when a limit is exceeded.
+pub(crate) fn check(name: &str, features: &[String]) -> Result<()> {
+    let elf = firmware::build(&[name.to_owned()], features, true)?.remove(0);
     let image = fs::read(&elf).with_context(|| format!("cannot read {}", elf.display()))?;
     let size = measure(&image).with_context(|| format!("cannot measure {}", elf.display()))?;
     let text = size.text + size.data;

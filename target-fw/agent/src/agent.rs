@@ -50,7 +50,7 @@ struct Core<'m, I: Iut + ?Sized + 'static> {
     started: bool,
     restart: Restart,
     /// Breaks the board, where it may be broken.
-    crash: Option<fn(CrashKind) -> !>,
+    crash: Option<fn(CrashKind)>,
 }
 
 /// Whether the board can restart itself, and shall.
@@ -116,9 +116,10 @@ impl<'m, I: Iut + ?Sized + 'static> Agent<'m, I> {
         self.core.restart = Restart::Possible;
     }
 
-    /// The runner may break the board, by `crash`. The agent claims [`Capability::CrashCommands`] from now on.
+    /// The runner may break the board, by `crash`, which returns only from what it cannot do. The agent claims
+    /// [`Capability::CrashCommands`] from now on.
     #[cfg(any(test, feature = "crash-commands"))]
-    pub const fn allow_crash(&mut self, crash: fn(CrashKind) -> !) {
+    pub const fn allow_crash(&mut self, crash: fn(CrashKind)) {
         self.core.crash = Some(crash);
     }
 

@@ -307,7 +307,7 @@ impl<I: Iut + ?Sized> Work<'_, I> {
             | Op::InterfaceEvents { .. }
             | Op::AwaitStatus { .. }
             | Op::InterfaceReset { .. } => self.interface_op(op, deadline),
-            // Where it is possible the caller has done it.
+            // Where it is possible the caller has done it, and we do not get here.
             Op::Crash { .. } => Err(Reject::Unclaimed),
             Op::Load { data, size: wanted } => {
                 let length = size(Ok(data.len()));

@@ -15,6 +15,7 @@ use cortex_m_rt::exception;
 use nsapi_agent::BeaconRecord;
 use nsapi_agent::beacon::FaultKind;
 
+use crate::hardware::trace;
 use crate::keep;
 use crate::text::say;
 
@@ -62,9 +63,10 @@ extern "C" fn HardFault() -> ! {
 extern "C" fn hard_fault(frame: *const Frame) -> ! {
     // SAFETY: reading the fault status changes nothing.
     let cfsr = unsafe { (*SCB::PTR).cfsr.read() };
+    let from = frame.addr();
     let stack =
         (&raw const _stack_end).addr()..(&raw const _stack_start).addr() - size_of::<Frame>() + 1;
-    if stack.contains(&frame.addr()) && frame.is_aligned() {
+    if stack.contains(&from) && frame.is_aligned() {
         // SAFETY: the core has just pushed a frame there, inside the stack.
         let frame = unsafe { frame.read_volatile() };
         let kind = match cfsr {
@@ -73,65 +75,61 @@ extern "C" fn hard_fault(frame: *const Frame) -> ! {
             cfsr if cfsr & CFSR_BUS != 0 => FaultKind::BusFault,
             _ => FaultKind::UsageFault,
         };
-        crash(
-            kind,
-            frame.pc,
-            frame.lr,
-            cfsr,
+        write_down_and_reset(
+            BeaconRecord::new(kind, frame.pc, frame.lr, cfsr),
+            from + size_of::<Frame>(),
             format_args!("at {:#010x}", frame.pc),
         )
     }
-    crash(
-        FaultKind::MemManage,
-        0,
-        0,
-        cfsr,
-        format_args!("stack overflow, down to {:#010x}", frame.addr()),
+    // The frame did not fit; what lies above is the tail of what was called too often.
+    write_down_and_reset(
+        BeaconRecord::new(FaultKind::MemManage, 0, 0, cfsr),
+        from,
+        format_args!("stack overflow, down to {from:#010x}"),
     )
 }
 
 /// Every exception and interrupt without a handler of its own.
 #[exception]
 unsafe fn DefaultHandler(number: i16) -> ! {
-    crash(
-        FaultKind::Unhandled,
-        0,
-        0,
-        0,
+    write_down_and_reset(
+        BeaconRecord::new(FaultKind::Unhandled, 0, 0, 0),
+        here(),
         format_args!("interrupt {number}"),
     )
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
+    let beacon = BeaconRecord::new(FaultKind::Panic, 0, 0, 0);
     match info.location() {
-        Some(at) => crash(
-            FaultKind::Panic,
-            0,
-            0,
-            0,
+        Some(at) => write_down_and_reset(
+            beacon,
+            here(),
             format_args!("{}:{}: {}", at.file(), at.line(), info.message()),
         ),
-        None => crash(
-            FaultKind::Panic,
-            0,
-            0,
-            0,
-            format_args!("{}", info.message()),
-        ),
+        None => write_down_and_reset(beacon, here(), format_args!("{}", info.message())),
     }
 }
 
-fn crash(kind: FaultKind, pc: u32, lr: u32, cfsr: u32, message: fmt::Arguments<'_>) -> ! {
+/// Where the stack ends now.
+fn here() -> usize {
+    cortex_m::register::msp::read() as usize
+}
+
+/// Completes the beacon with `message` and the return addresses on the stack from `scan_from` on, leaves it, and
+/// resets the core.
+fn write_down_and_reset(
+    mut beacon: BeaconRecord,
+    scan_from: usize,
+    message: fmt::Arguments<'_>,
+) -> ! {
     cortex_m::interrupt::disable();
-    let mut beacon = BeaconRecord::new(kind, pc, lr, cfsr);
+    trace::return_addresses(scan_from, |address| beacon.add_return(address));
     // What does not fit is cut off.
     let _ = beacon.write_fmt(message);
     beacon.seal();
     keep::leave_beacon(beacon);
-    say!(
-        "{}: pc {pc:#010x} lr {lr:#010x} cfsr {cfsr:#010x}: {message}",
-        beacon.kind()
-    );
+    say!("{}: {}", beacon.kind(), beacon.message());
     SCB::sys_reset()
 }

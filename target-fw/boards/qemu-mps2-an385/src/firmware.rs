@@ -11,8 +11,10 @@ use cortex_m::peripheral::SCB;
 use crate::brake::Course;
 use crate::hardware::clock::{self, BoardClock};
 use crate::hardware::lan9118::Lan9118;
+use crate::hardware::rtt::Rtt;
 use crate::hardware::{guard, interrupts, stack as depth};
 use crate::link::UartLink;
+use crate::links::Links;
 use crate::text::{Text, say};
 use crate::{identity, keep};
 
@@ -55,7 +57,7 @@ fn start() -> ! {
 fn prepare() -> (
     &'static Stack,
     &'static mut Agent<'static, Iut>,
-    UartLink,
+    Links,
     Course,
 ) {
     let Some(core) = cortex_m::Peripherals::take() else {
@@ -64,6 +66,7 @@ fn prepare() -> (
     guard::raise(&core.MPU);
     clock::start(core.SYST);
     Text::start();
+    let rtt = Rtt::start();
     let starts = keep::count_start();
     let build_id = identity::build_id();
     say!(
@@ -118,7 +121,9 @@ fn prepare() -> (
     let memory = AGENT_MEMORY.take();
     let agent = AGENT.init_with(|| Agent::new(iut, identity, &COUNTERS, memory));
     agent.allow_restart();
-    (stack, agent, UartLink::start(), course)
+    #[cfg(feature = "crash-commands")]
+    agent.allow_crash(crate::crash::on_request);
+    (stack, agent, Links::start(rtt), course)
 }
 
 /// Goes round while anything moves, sleeps when nothing does.
@@ -126,7 +131,7 @@ fn prepare() -> (
 /// What the agent calls, the stack has to carry out, and what happens in the stack may be what a call in
 /// the agent waits for. So both get their turn until a round in which no byte and no frame went anywhere
 /// and no deadline passed.
-fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink, course: Course) -> ! {
+fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: Links, course: Course) -> ! {
     let mut status = None;
     let mut deadline = None;
     let mut greeted = false;
@@ -135,7 +140,7 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink, co
     loop {
         let frames = Lan9118::frames_moved();
         let due = is_past(deadline);
-        let received = take_bytes(&link, agent);
+        let received = take_bytes(&mut link, agent);
         let agent_at = agent.poll(&mut link);
         if !greeted && agent.has_session() {
             greeted = true;
@@ -147,7 +152,7 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink, co
         let sending = link.send_portion();
         if agent.restart_is_due() && link.is_empty() {
             say!("restart, as the runner asked");
-            UartLink::wait_until_sent();
+            link.wait_until_sent();
             SCB::sys_reset();
         }
         if course == Course::Normal {
@@ -171,14 +176,15 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: UartLink, co
         if Lan9118::is_waiting() {
             Lan9118::rearm();
         }
-        while !(UartLink::has_received()
+        while !(link.has_received()
             || Lan9118::is_waiting()
             || link.can_go_on()
+            || agent.has_output() && link.has_room()
             || is_past(deadline)
             || cable.is_due())
         {
             interrupts::sleep_unless(|| {
-                UartLink::has_received() || Lan9118::is_waiting() || link.can_go_on()
+                link.has_received() || Lan9118::is_waiting() || link.can_go_on()
             });
         }
     }
@@ -232,8 +238,8 @@ fn is_past(deadline: Option<u64>) -> bool {
 }
 
 /// Hands the agent what has arrived, as far as it has room. Whether there was anything.
-fn take_bytes(link: &UartLink, agent: &mut Agent<'_, Iut>) -> bool {
-    let mut bytes = [0; 128];
+fn take_bytes(link: &mut Links, agent: &mut Agent<'_, Iut>) -> bool {
+    let mut bytes = [0; 256];
     let room = agent.room().min(bytes.len());
     let count = link.receive(&mut bytes[..room]);
     agent.receive(&bytes[..count]);

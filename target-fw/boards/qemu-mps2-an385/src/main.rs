@@ -1,6 +1,6 @@
 //! Board `qemu-mps2-an385`: Arm's MPS2 with a Cortex-M3 as QEMU emulates it, with the reference port.
 //!
-//! UART0 is the link to the runner, UART1 a log in plain text, the LAN9118 the network. On the host this is
+//! UART0 and RTT are links to the runner, UART1 a log in plain text, the LAN9118 the network. On the host this is
 //! a stub; `cargo xtask firmware qemu-mps2-an385` builds the image.
 //!
 //! Must not: spin while there is nothing to do, or stop where it should not; a fault is written down and the
@@ -9,6 +9,8 @@
 
 #[cfg(any(target_os = "none", test))]
 mod brake;
+#[cfg(all(target_os = "none", feature = "crash-commands"))]
+mod crash;
 #[cfg(target_os = "none")]
 mod fault;
 #[cfg(target_os = "none")]
@@ -21,6 +23,8 @@ mod identity;
 mod keep;
 #[cfg(target_os = "none")]
 mod link;
+#[cfg(target_os = "none")]
+mod links;
 #[cfg(any(target_os = "none", test))]
 mod ring;
 #[cfg(target_os = "none")]

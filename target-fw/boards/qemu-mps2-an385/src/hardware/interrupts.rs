@@ -17,6 +17,9 @@ pub(crate) enum Interrupt {
     LinkSend = 1,
     /// The network has something.
     Network = 13,
+    /// The host has written to RTT's memory, and says so by making this one pending. By itself nothing does: it
+    /// is that of pin 7 of GPIO port 0, which is not used here.
+    Doorbell = 31,
 }
 
 // SAFETY: the numbers are those of the board's vector table.
@@ -66,6 +69,7 @@ static __INTERRUPTS: [Handler; 32] = {
     vectors[Interrupt::LinkReceive as usize] = link_receive;
     vectors[Interrupt::LinkSend as usize] = link_send;
     vectors[Interrupt::Network as usize] = network;
+    vectors[Interrupt::Doorbell as usize] = doorbell;
     vectors
 };
 
@@ -80,3 +84,6 @@ extern "C" fn link_send() {
 extern "C" fn network() {
     lan9118::on_interrupt();
 }
+
+/// It has ended the sleep, which is all it is for.
+extern "C" fn doorbell() {}

@@ -8,5 +8,7 @@ pub(crate) mod guard;
 pub(crate) mod interrupts;
 pub(crate) mod lan9118;
 mod mmio;
+pub(crate) mod rtt;
 pub(crate) mod stack;
+pub(crate) mod trace;
 pub(crate) mod uart;
