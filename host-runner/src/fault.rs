@@ -45,7 +45,11 @@ const CFSR: [(u32, &str, Place); 20] = [
         Place::Nowhere,
     ),
     (20, "the stack pointer went below its limit", Place::Nowhere),
-    (1, "data access that memory protection forbids", Place::Memory),
+    (
+        1,
+        "data access that memory protection forbids",
+        Place::Memory,
+    ),
     (
         0,
         "instruction fetch from where nothing may be executed",
@@ -144,7 +148,10 @@ impl FaultRegisters {
         }
         let known = CFSR.iter().fold(0, |bits, (bit, ..)| bits | 1 << bit);
         let known_hard = HFSR.iter().fold(0, |bits, (bit, _)| bits | 1 << bit);
-        for (name, unknown) in [("CFSR", self.cfsr & !known), ("HFSR", self.hfsr & !known_hard)] {
+        for (name, unknown) in [
+            ("CFSR", self.cfsr & !known),
+            ("HFSR", self.hfsr & !known_hard),
+        ] {
             for bit in (0..32).filter(|bit| unknown & 1 << bit != 0) {
                 words.push(format!("bit {bit} of {name}, which means nothing"));
             }
@@ -193,12 +200,20 @@ mod tests {
         for bit in 0..32 {
             let told = words(1 << bit, 0);
             assert_eq!(told.len(), 1, "{told:?}");
-            let unknown = told.iter().any(|text| text.contains("means nothing") && text.contains("CFSR"));
+            let unknown = told
+                .iter()
+                .any(|text| text.contains("means nothing") && text.contains("CFSR"));
             assert_eq!(unknown, !architecture.contains(&bit), "bit {bit}: {told:?}");
         }
-        let all: std::collections::BTreeSet<String> =
-            architecture.iter().flat_map(|bit| words(1 << bit, 0)).collect();
-        assert_eq!(all.len(), architecture.len(), "no sentence stands for two bits");
+        let all: std::collections::BTreeSet<String> = architecture
+            .iter()
+            .flat_map(|bit| words(1 << bit, 0))
+            .collect();
+        assert_eq!(
+            all.len(),
+            architecture.len(),
+            "no sentence stands for two bits"
+        );
     }
 
     #[test]
@@ -213,7 +228,10 @@ mod tests {
             ["data access that memory protection forbids at 0x21000000"]
         );
         // The other one's address says nothing about it.
-        assert_eq!(words(1 << 1 | BFARVALID, 0)[0], "data access that memory protection forbids");
+        assert_eq!(
+            words(1 << 1 | BFARVALID, 0)[0],
+            "data access that memory protection forbids"
+        );
         let unread = FaultRegisters {
             cfsr: 1 << 9 | BFARVALID,
             ..FaultRegisters::default()

@@ -18,6 +18,13 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags};
 
 use crate::event::Frame;
 
+/// Most functions of a way that is guessed from a stack.
+const MOST_SCANNED: usize = 24;
+
+/// The instructions a core sleeps at.
+const WFI: u16 = 0xbf30;
+const WFE: u16 = 0xbf20;
+
 /// The functions and lines of one image.
 pub struct Symbols {
     dwarf: addr2line::Loader,
@@ -101,9 +108,7 @@ impl Symbols {
                         .and_then(|place| place.file)
                         .map(|file| self.file(file)),
                     // Line 0 marks code that no line stands for.
-                    line: place
-                        .and_then(|place| place.line)
-                        .filter(|line| *line > 0),
+                    line: place.and_then(|place| place.line).filter(|line| *line > 0),
                     inlined: true,
                 });
             }
@@ -154,14 +159,49 @@ impl Symbols {
 
     /// Those `words` of a stack that are return addresses, in the order in which they stand there: the innermost call
     /// comes first, and between those that count there may be remains of calls that are long over.
-    pub fn return_addresses<'w>(
-        &'w self,
-        words: &'w [u32],
-    ) -> impl Iterator<Item = u32> + use<'w> {
+    pub fn return_addresses<'w>(&'w self, words: &'w [u32]) -> impl Iterator<Item = u32> + use<'w> {
         words
             .iter()
             .copied()
             .filter(|word| self.call_before(*word).is_some())
+    }
+
+    /// A way of calls guessed from a stack, for want of something better: the instruction the core was at, if that is
+    /// known; what it returns to, unless that is left over from a call before; then the return addresses in `words`.
+    #[must_use]
+    pub fn scanned(&self, pc: Option<u32>, lr: Option<u32>, words: &[u32]) -> Vec<Frame> {
+        let mut frames = pc.map(|pc| self.frames_at(pc)).unwrap_or_default();
+        let mut calls: Vec<u32> = self.return_addresses(words).collect();
+        if let Some(lr) = lr.filter(|lr| self.call_before(*lr).is_some()) {
+            let before = self.frames_of_call(lr);
+            let same = |frame: &Frame| {
+                frames
+                    .last()
+                    .is_some_and(|it| it.function == frame.function)
+            };
+            if !before.last().is_some_and(same) {
+                calls.insert(0, lr);
+            }
+        }
+        // A function that calls itself until there is no more room says it once.
+        calls.dedup();
+        for call in calls {
+            if frames.len() >= MOST_SCANNED {
+                break;
+            }
+            frames.extend(self.frames_of_call(call));
+        }
+        frames
+    }
+
+    /// Whether a core that stands at `address` waits for an interrupt or event: at WFI or WFE, or right behind it.
+    #[must_use]
+    pub fn waits_at(&self, address: u32) -> bool {
+        let at = address & !1;
+        [Some(at), at.checked_sub(2)]
+            .into_iter()
+            .flatten()
+            .any(|at| matches!(self.halfword(at), Some(WFI | WFE)))
     }
 
     /// Whether instructions of the image stand at `address`.

@@ -16,6 +16,7 @@ mod nonblocking;
 mod options;
 mod packet;
 mod resilience;
+mod selftest;
 mod server;
 mod tcp;
 mod udp;

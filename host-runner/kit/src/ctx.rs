@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use nsapi::{Error, Limits, Protocol, SocketAddress};
 use nsapi_protocol::message::Handle;
-use nsapi_protocol::{Family, Kind, Op};
+use nsapi_protocol::{CrashKind, Family, Kind, Op};
 use tokio::task::JoinSet;
 
 use crate::call::Call;
@@ -25,7 +25,7 @@ use crate::socket::{Listener, Socket, Tcp, Udp};
 use crate::steps::Steps;
 use crate::text;
 use crate::wire::Wire;
-use crate::{Done, Dut, Stop, Trouble};
+use crate::{Done, Dut, Outcome, Stop, Trouble};
 
 /// How long fixtures wait for something the IUT should do, on the reference.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -438,6 +438,17 @@ impl Ctx {
             self.state.steps.say(format!("the board is back ({took})"));
             Ok(())
         })
+    }
+
+    /// Breaks the board (`needs = [CrashCommands]`). Nothing answers a board that is broken, so what comes of it is the
+    /// case's outcome: trouble of which the engine makes the verdict. An answer is a violation.
+    pub async fn crash(&self, how: CrashKind) -> Outcome {
+        let answer = self.state.call(Op::Crash { how }).await?;
+        let observed = text::returned(&answer.returned);
+        Err(self
+            .state
+            .violation("breaks", &answer.call, "no answer", observed)
+            .into())
     }
 
     /// Sets an option of the stack.

@@ -37,7 +37,7 @@ pub use hil_kit_macros::case;
 pub use interface::{Events, Interface};
 pub use nsapi::interface::Status;
 pub use nsapi::{Capability, Error, IpAddress, Limits, Protocol, SocketAddress, option};
-pub use nsapi_protocol::Family;
+pub use nsapi_protocol::{CrashKind, Family};
 pub use outcome::{Observation, Outcome, Stop, Trouble, Violation};
 pub use run::{CaseRig, run_case};
 pub use socket::{Listener, Tcp, Udp};

@@ -7,7 +7,7 @@ use super::deviations::Listed;
 use super::judge::{After, Judgement, crashed, hung, judge};
 use super::session::{Gone, RunOne, Session, backstop};
 use super::{Stop, StopLevel};
-use crate::event::Verdict;
+use crate::event::{CrashReport, Verdict};
 
 /// How often a case is repeated because the rig was too slow to judge a time limit.
 pub(super) const RIG_SLOW_REPEATS: u32 = 3;
@@ -28,6 +28,23 @@ pub(super) struct Attempts {
     elapsed: Duration,
     first_failure: Option<Judgement>,
     last: Option<(Judgement, Observation)>,
+    /// The fault or endless loop of the last attempt that had one.
+    crash: Option<Box<CrashReport>>,
+}
+
+/// All attempts together.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// The verdict on them.
+    pub(super) judgement: Judgement,
+    /// What was seen in the last one.
+    pub(super) observation: Observation,
+    /// How long they took.
+    pub(super) elapsed: Duration,
+    /// How many there were.
+    pub(super) made: u32,
+    /// The fault or endless loop that ended the last one that had such an end.
+    pub(super) crash: Option<Box<CrashReport>>,
 }
 
 /// How one attempt ended. `lost` says how the board went away, if it did.
@@ -59,6 +76,7 @@ impl Attempts {
             elapsed: Duration::ZERO,
             first_failure: None,
             last: None,
+            crash: None,
         }
     }
 
@@ -95,35 +113,12 @@ impl Attempts {
             true => session.beacon().await,
             false => None,
         };
-        let gone = beacon
-            .map(|report| Gone {
-                crashed: true,
-                how: report.to_string(),
-                report: Some(Box::new(report)),
-            })
-            .or(gone);
+        let gone = beacon.map(fault).or(gone);
         let (judgement, after) = match gone {
-            Some(Gone {
-                crashed: true, how, ..
-            }) => (
-                crashed(&how, self.case.level, &observation, listed),
-                After::Restart,
-            ),
-            Some(Gone {
-                crashed: false,
-                how,
-                ..
-            }) => (
-                Judgement::new(Verdict::BoardLost)
-                    .of_kind("gone")
-                    .because(how),
-                After::Restart,
-            ),
+            Some(gone) => (self.gone(gone, &observation, listed), After::Restart),
             None => match silent(&observation) {
-                Some(request) if session.is_looping().await => {
-                    (hung(request, LOOPING, &observation, listed), After::Restart)
-                }
-                _ => judge(&observation, self.case.level, listed),
+                Some(request) => self.silent(request, &observation, session, listed).await,
+                None => judge(&observation, self.case.level, listed),
             },
         };
         let lost = match (&observation.aftermath, after) {
@@ -141,9 +136,57 @@ impl Attempts {
         }
     }
 
-    /// The verdict on all attempts together, the last observation, and how long they took.
+    /// The verdict on a case during which the board went away.
+    fn gone(&mut self, gone: Gone, observation: &Observation, listed: &Listed<'_>) -> Judgement {
+        let Gone {
+            crashed: by_itself,
+            how,
+            report,
+        } = gone;
+        if !by_itself {
+            return Judgement::new(Verdict::BoardLost)
+                .of_kind("gone")
+                .because(how);
+        }
+        // Who could look inside knows more than who saw it end.
+        let how = report.as_ref().map_or(how, |report| report.to_string());
+        self.crash = report;
+        crashed(&how, self.case.level, observation, listed)
+    }
+
+    /// The verdict on a case during which the agent fell silent: where the core is decides.
+    async fn silent(
+        &mut self,
+        request: &str,
+        observation: &Observation,
+        session: &mut dyn Session,
+        listed: &Listed<'_>,
+    ) -> (Judgement, After) {
+        // Looking inside may stop the core, so the question whether it computes comes first.
+        let looping = session.is_looping().await;
+        let report = session.where_is_it().await;
+        let judged = match &report {
+            Some(report) if report.is_fault() => (
+                crashed(&report.to_string(), self.case.level, observation, listed),
+                After::Restart,
+            ),
+            Some(report) if looping || !report.is_asleep() => {
+                let observed = format!("{LOOPING}: {report}");
+                (
+                    hung(request, &observed, observation, listed),
+                    After::Restart,
+                )
+            }
+            None if looping => (hung(request, LOOPING, observation, listed), After::Restart),
+            Some(_) | None => judge(observation, self.case.level, listed),
+        };
+        self.crash = report.map(Box::new);
+        judged
+    }
+
+    /// The verdict on all attempts together.
     #[must_use]
-    pub(super) fn verdict(self) -> (Judgement, Observation, Duration, u32) {
+    pub(super) fn verdict(self) -> Outcome {
         let (last, observation) = self.last.unwrap_or_else(|| {
             (
                 Judgement::new(Verdict::Infra).because("the case was not tried"),
@@ -171,7 +214,13 @@ impl Attempts {
             }
             Some(_) | None => last,
         };
-        (judgement, observation, self.elapsed, self.made)
+        Outcome {
+            judgement,
+            observation,
+            elapsed: self.elapsed,
+            made: self.made,
+            crash: self.crash,
+        }
     }
 
     fn try_again(&mut self, judgement: &Judgement, after: After) -> bool {
@@ -201,6 +250,15 @@ async fn guarded(case: &'static Case, one: RunOne, session: &mut dyn Session) ->
                 last_step: "unknown: the kit did not end it".into(),
             })
         },
+    }
+}
+
+/// The end of a board that has told of its own fault.
+fn fault(report: CrashReport) -> Gone {
+    Gone {
+        crashed: true,
+        how: report.to_string(),
+        report: Some(Box::new(report)),
     }
 }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use hil_kit::Case;
 
-use super::attempt::Attempts;
+use super::attempt::{Attempts, Outcome};
 use super::judge::Judgement;
 use super::run::BoardPlan;
 use super::session::Session;
@@ -19,7 +19,13 @@ pub(super) fn of(
     seed: u64,
     session: &mut dyn Session,
 ) -> CaseFinished {
-    let (judgement, observation, elapsed, made) = attempts.verdict();
+    let Outcome {
+        judgement,
+        observation,
+        elapsed,
+        made,
+        crash,
+    } = attempts.verdict();
     let attention = judgement.verdict.needs_attention();
     let transcript = session.transcript();
     CaseFinished {
@@ -42,6 +48,7 @@ pub(super) fn of(
                 text,
             })
             .collect(),
+        crash,
         transcript: if attention || judgement.verdict == Verdict::Xfail {
             transcript
         } else {

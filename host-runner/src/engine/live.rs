@@ -12,6 +12,7 @@ use hil_kit::dut::{Expected, GreetError};
 use hil_kit::rig::{BoxFuture, SocketFactory};
 use hil_kit::{Case, CaseRig, Dut, Observation, run_case};
 
+use super::beacon::Beacons;
 use super::capture;
 use super::coming_up::come_up;
 use super::link_log::LinkLog;
@@ -37,6 +38,7 @@ pub struct LiveStarter {
     run_dir: PathBuf,
     log: Arc<LinkLog>,
     image: Mutex<Option<Image>>,
+    beacons: Arc<Beacons>,
     /// The board that runs; it stays here over restarts, and so does its lock.
     slot: Slot,
 }
@@ -60,6 +62,7 @@ impl LiveStarter {
             board,
             run_dir,
             image: Mutex::default(),
+            beacons: Arc::default(),
             slot: Slot::default(),
         })
     }
@@ -104,7 +107,10 @@ impl LiveStarter {
         if let Some(beacon) = identity.beacon.as_ref().filter(|_| first) {
             return Err(StartError {
                 cause: "crashed",
-                reason: format!("the board crashed while it started: {beacon}"),
+                reason: format!(
+                    "the board crashed while it started: {}",
+                    self.beacons.explain(beacon)
+                ),
                 violation: None,
             });
         }
@@ -144,6 +150,7 @@ impl LiveStarter {
             case: String::new(),
             allowance: self.board.rtt_allowance,
             log: Arc::clone(&self.log),
+            beacons: Arc::clone(&self.beacons),
             run_dir: self.run_dir.clone(),
             evidence: self.options.evidence.clone(),
             link_log: self.options.evidence.join("link.log"),
@@ -159,6 +166,7 @@ impl Starter for LiveStarter {
     fn prepare(&self) -> BoxFuture<'_, Result<(), StartError>> {
         Box::pin(async {
             let image = board::prepare(&self.board).await.map_err(board_error)?;
+            self.beacons.of(image.elf.clone());
             *lock(&self.image) = Some(image);
             Ok(())
         })
@@ -180,6 +188,7 @@ struct LiveSession {
     case: String,
     allowance: Duration,
     log: Arc<LinkLog>,
+    beacons: Arc<Beacons>,
     run_dir: PathBuf,
     /// The board's directory in it.
     evidence: PathBuf,
@@ -250,14 +259,8 @@ impl Session for LiveSession {
                 ..Expected::default()
             };
             let identity = self.dut.greet_again(expected, BEACON).await.ok()?;
-            identity
-                .beacon
-                .as_ref()
-                .map(|beacon| crate::event::CrashReport {
-                    kind: beacon.kind.clone(),
-                    message: Some(beacon.to_string()),
-                    ..Default::default()
-                })
+            let beacon = identity.beacon.as_ref()?;
+            Some(self.beacons.explain(beacon))
         })
     }
 

@@ -10,6 +10,7 @@
 //! reporter.
 
 mod attempt;
+mod beacon;
 mod capture;
 mod coming_up;
 pub mod deviations;

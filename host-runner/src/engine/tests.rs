@@ -9,7 +9,7 @@ use hil_kit::{Trouble, Violation};
 use self::script::{Act, Script, board, cases, finished, run_all, run_of, verdicts, words};
 use super::deviations::Deviations;
 use super::{Run, Stop};
-use crate::event::{Event, Exit};
+use crate::event::{CrashReport, Event, Exit, Frame, Trace};
 
 fn violated() -> Act {
     Act::Sees(Err(Violation::new("recv.reset", "recv(1)", "0", "5").into()))
@@ -103,6 +103,60 @@ async fn a_silent_agent_whose_core_loops_hangs() {
     assert_eq!(script.log(), ["prepare", "start", "drop", "start", "stop"]);
 }
 
+/// A core that was stopped, or has stopped itself, in a function.
+fn stopped_in(kind: &str, function: &str) -> CrashReport {
+    CrashReport {
+        kind: kind.into(),
+        frames: vec![Frame {
+            function: function.into(),
+            file: Some("src/loop.rs".into()),
+            line: Some(7),
+            ..Frame::default()
+        }],
+        trace: Trace::Unwound,
+        ..CrashReport::default()
+    }
+}
+
+#[tokio::test]
+async fn a_look_inside_tells_a_hang_from_a_fault_and_from_a_core_that_sleeps() {
+    let table = [
+        (CrashReport::HANG, false, "fail(hang)"),
+        (CrashReport::HANG, true, "fail(hang)"),
+        // It slept just then, but its process computes on and on.
+        (CrashReport::ASLEEP, true, "fail(hang)"),
+        (CrashReport::ASLEEP, false, "board-lost(silent)"),
+        ("bus fault", false, "fail(crash)"),
+        ("panic", true, "fail(crash)"),
+    ];
+    for (kind, looping, verdict) in table {
+        let place = stopped_in(kind, "iut::turns");
+        let mut script = Script::of(&[("a", vec![silent()])]).with_a_look_inside(place.clone());
+        if looping {
+            script = script.with_a_looping_core();
+        }
+        let (_, events) = run_all(
+            run_of(cases(&["a", "b"])),
+            vec![board("one", &script)],
+            Stop::default(),
+        )
+        .await;
+        assert_eq!(verdicts(&events), [&format!("a {verdict}"), "b pass"]);
+        let finished = finished(&events);
+        assert_eq!(finished[0].crash.as_deref(), Some(&place));
+        assert!(finished[1].crash.is_none());
+        let says = |text: &Option<String>| {
+            text.as_deref()
+                .is_some_and(|text| text.contains("iut::turns (src/loop.rs:7)"))
+        };
+        assert_eq!(says(&finished[0].reason), verdict != "board-lost(silent)");
+        let violation = finished[0].violation.as_ref();
+        let observed = violation.map(|violation| violation.observed.clone());
+        assert_eq!(says(&observed), verdict != "board-lost(silent)");
+        assert_eq!(script.log(), ["prepare", "start", "drop", "start", "stop"]);
+    }
+}
+
 #[tokio::test]
 async fn a_board_that_cannot_clean_up_is_restarted_and_the_verdict_stands() {
     let violation = Violation::new("recv.reset", "recv(1)", "0", "5");
@@ -154,12 +208,15 @@ async fn a_reboot_with_a_beacon_is_a_crash_and_says_where() {
     )
     .await;
     assert_eq!(verdicts(&events), ["a fail(crash)"]);
+    let finished = finished(&events);
     assert!(
-        finished(&events)[0]
+        finished[0]
             .reason
             .as_deref()
             .is_some_and(|reason| reason.contains("hard-fault at 0x1234"))
     );
+    let kind = finished[0].crash.as_ref().map(|crash| crash.kind.as_str());
+    assert_eq!(kind, Some("hard-fault at 0x1234"));
 }
 
 #[tokio::test]

@@ -76,48 +76,112 @@ pub struct LogLine {
     pub at: Option<String>,
 }
 
+/// What a core that computes, or waits, is called where a fault has a name.
+const HANG: &str = "hang";
+const ASLEEP: &str = "sleeping core";
+
 impl CrashReport {
+    /// `kind` of a core that was stopped while it computed.
+    pub const HANG: &str = HANG;
+    /// `kind` of a core that was stopped while it waited for an interrupt.
+    pub const ASLEEP: &str = ASLEEP;
+
+    /// Whether the core had failed by itself, not merely been stopped to be looked at.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        !matches!(self.kind.as_str(), HANG | ASLEEP)
+    }
+
+    /// Whether the core was waiting for an interrupt.
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        self.kind == ASLEEP
+    }
+
     /// The innermost function that is the IUT's or the agent's: not the panic's own machinery, nor the fault handler.
     #[must_use]
     pub fn culprit(&self) -> Option<&Frame> {
-        let machinery = |frame: &&Frame| {
-            let name = frame.function.as_str();
-            [
-                "core::",
-                "alloc::",
-                "std::",
-                "__rustc",
-                "<core::",
-                "cortex_m",
-                "rust_begin_unwind",
-            ]
-            .iter()
-            .any(|start| name.starts_with(start))
-                || ["HardFault", "hard_fault", "panic_handler"]
-                    .iter()
-                    .any(|part| name.contains(part))
+        // In a chain of calls that is known, whatever stands before the entry of handler or panic belongs to it.
+        let entry = match self.trace {
+            Trace::Unwound => self
+                .frames
+                .iter()
+                .rposition(|frame| frame.is_panic_entry() || frame.is_fault_entry()),
+            Trace::None | Trace::StackScan | Trace::Beacon => None,
         };
-        self.frames
-            .iter()
-            .find(|frame| !machinery(frame))
+        let outside = self.frames.get(entry.map_or(0, |entry| entry + 1)..);
+        outside
+            .into_iter()
+            .flatten()
+            .find(|frame| !frame.is_machinery())
             .or_else(|| self.frames.first())
     }
 }
 
+impl Frame {
+    /// Whether a panic begins here: of the handler, or of what the compiler calls to panic.
+    #[must_use]
+    pub fn is_panic_entry(&self) -> bool {
+        self.function.contains("rust_begin_unwind") || self.function.starts_with("core::panicking")
+    }
+
+    /// Whether this is the handler of a fault.
+    #[must_use]
+    pub fn is_fault_entry(&self) -> bool {
+        [
+            "HardFault",
+            "MemoryManagement",
+            "BusFault",
+            "UsageFault",
+            "SecureFault",
+            "DefaultHandler",
+        ]
+        .iter()
+        .any(|name| {
+            let function = self.function.trim_end_matches('_');
+            function == *name || function.ends_with(&format!("::{name}"))
+        })
+    }
+
+    /// Whether it only does what somebody else is to blame for.
+    fn is_machinery(&self) -> bool {
+        const STARTS: [&str; 12] = [
+            "core::",
+            "alloc::",
+            "std::",
+            "compiler_builtins::",
+            "__rustc",
+            "<core::",
+            "<alloc::",
+            "cortex_m",
+            "rust_begin_unwind",
+            "__aeabi_",
+            "OUTLINED_FUNCTION",
+            "nothing that the image knows",
+        ];
+        const NAMES: [&str; 5] = ["memcpy", "memmove", "memset", "memcmp", "bcmp"];
+        let name = self.function.as_str();
+        STARTS.iter().any(|start| name.starts_with(start))
+            || NAMES.contains(&name)
+            || self.is_fault_entry()
+            || ["hard_fault", "panic_handler"]
+                .iter()
+                .any(|part| self.function.contains(part))
+    }
+}
+
 impl fmt::Display for CrashReport {
-    /// In one line: what, where, and what was said.
+    /// In one line: what, where, and what was said about it: the message, or else the fault.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.kind)?;
         if let Some(frame) = self.culprit() {
             write!(f, " in {frame}")?;
         }
-        if let Some(message) = &self.message {
-            write!(f, ": {message}")?;
+        match (&self.message, self.fault.first()) {
+            (Some(message), Some(first)) => write!(f, ": {message} ({first})"),
+            (Some(said), None) | (None, Some(said)) => write!(f, ": {said}"),
+            (None, None) => Ok(()),
         }
-        if let Some(first) = self.fault.first() {
-            write!(f, " ({first})")?;
-        }
-        Ok(())
     }
 }
 
@@ -138,4 +202,98 @@ impl fmt::Display for Frame {
 )]
 const fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(trace: Trace, functions: &[&str]) -> CrashReport {
+        CrashReport {
+            kind: "bus fault".into(),
+            frames: functions
+                .iter()
+                .map(|function| Frame {
+                    function: (*function).into(),
+                    ..Frame::default()
+                })
+                .collect(),
+            trace,
+            ..CrashReport::default()
+        }
+    }
+
+    #[test]
+    fn the_culprit_is_who_panicked_or_faulted() {
+        let table: &[(Trace, &[&str], &str)] = &[
+            (
+                Trace::Unwound,
+                &[
+                    "board::fault::crash",
+                    "__rustc::rust_begin_unwind",
+                    "core::panicking::panic_fmt",
+                    "core::option::unwrap_failed",
+                    "iut::recv",
+                    "agent::poll",
+                ],
+                "iut::recv",
+            ),
+            (
+                Trace::Unwound,
+                &["HardFault", "core::ptr::read_volatile", "iut::send", "main"],
+                "iut::send",
+            ),
+            (
+                Trace::Unwound,
+                &["board::fault::HardFault", "memcpy", "iut::copy"],
+                "iut::copy",
+            ),
+            // A function may be called like what causes faults.
+            (
+                Trace::Unwound,
+                &["HardFault", "board::crash::BusFaultMaker", "main"],
+                "board::crash::BusFaultMaker",
+            ),
+            (
+                Trace::StackScan,
+                &["iut::deeper", "HardFault", "main"],
+                "iut::deeper",
+            ),
+            (
+                Trace::Beacon,
+                &["core::panicking::panic_fmt", "iut::recv"],
+                "iut::recv",
+            ),
+            // Nothing else is known.
+            (Trace::Unwound, &["HardFault"], "HardFault"),
+            (Trace::Unwound, &["iut::turns", "main"], "iut::turns"),
+        ];
+        for (trace, functions, culprit) in table {
+            let report = report(*trace, functions);
+            let found = report.culprit().map(|frame| frame.function.as_str());
+            assert_eq!(found, Some(*culprit), "{functions:?}");
+        }
+        assert_eq!(CrashReport::default().culprit(), None);
+    }
+
+    #[test]
+    fn one_line_says_what_where_and_why() {
+        let mut report = report(Trace::Unwound, &["HardFault", "iut::send"]);
+        assert_eq!(report.to_string(), "bus fault in iut::send");
+        report.fault = vec![
+            "precise data access error at 0x30000000".into(),
+            "more".into(),
+        ];
+        report.frames[1].file = Some("src/iut.rs".into());
+        report.frames[1].line = Some(31);
+        assert_eq!(
+            report.to_string(),
+            "bus fault in iut::send (src/iut.rs:31): precise data access error at 0x30000000"
+        );
+        report.message = Some("said".into());
+        assert_eq!(
+            report.to_string(),
+            "bus fault in iut::send (src/iut.rs:31): said (precise data access error at 0x30000000)"
+        );
+    }
 }

@@ -2,6 +2,10 @@
 
 use hil_kit::{Case, Profile};
 
+/// Suites whose cases are about the harness and fail by design: they are there only for those who name them, by
+/// `--suite` or by a pattern that begins with the suite.
+const ONLY_NAMED: [&str; 1] = ["selftest"];
+
 /// What a user asked for.
 #[derive(Clone, Debug)]
 pub struct Selection {
@@ -58,6 +62,13 @@ impl CasePattern {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it begins with the name of `suite`.
+    fn names(&self, suite: &str) -> bool {
+        self.text
+            .strip_prefix(suite)
+            .is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// Whether `id` fits.
@@ -138,15 +149,23 @@ pub fn select<'c>(
         &selection.tags,
         all.iter().flat_map(|(_, case)| case.tags.iter().copied()),
     )?;
-    let patterns = understood(&all, &selection.patterns)?;
+    let patterns = understood(&all, selection)?;
 
     let exact = |id: &str| patterns.iter().any(|pattern| pattern.text() == id);
+    let fits = |pattern: &CasePattern, id: &str, case: &Case| {
+        pattern.fits(id) && is_there(case, selection, Some(pattern))
+    };
     let mut too_long = Vec::new();
     let mut chosen = Vec::new();
     for (id, case) in &all {
-        let fits = (selection.suites.is_empty()
-            || selection.suites.iter().any(|suite| suite == case.suite()))
-            && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(id)))
+        let named = if patterns.is_empty() {
+            is_there(case, selection, None)
+        } else {
+            patterns.iter().any(|pattern| fits(pattern, id, case))
+        };
+        let fits = named
+            && (selection.suites.is_empty()
+                || selection.suites.iter().any(|suite| suite == case.suite()))
             && selection
                 .tags
                 .iter()
@@ -187,18 +206,28 @@ fn known<'w>(
     }
 }
 
+/// Whether a case is there for this selection and, if it has patterns, for this one of them.
+fn is_there(case: &Case, selection: &Selection, pattern: Option<&CasePattern>) -> bool {
+    let suite = case.suite();
+    !ONLY_NAMED.contains(&suite)
+        || selection.suites.iter().any(|named| named == suite)
+        || pattern.is_some_and(|pattern| pattern.names(suite))
+}
+
 fn understood(
     all: &[(String, &Case)],
-    patterns: &[String],
+    selection: &Selection,
 ) -> Result<Vec<CasePattern>, NothingSelected> {
     let mut understood = Vec::new();
-    for text in patterns {
+    for text in &selection.patterns {
         let pattern = CasePattern::new(text).map_err(|problem| NothingSelected::Malformed {
             pattern: text.clone(),
             problem,
         })?;
-        if !all.iter().any(|(id, _)| pattern.fits(id)) {
-            let similar = similar(text, all.iter().map(|(id, _)| id.as_str()));
+        let there = |case: &Case| is_there(case, selection, Some(&pattern));
+        if !all.iter().any(|(id, case)| pattern.fits(id) && there(case)) {
+            let others = all.iter().filter(|(_, case)| there(case));
+            let similar = similar(text, others.map(|(id, _)| id.as_str()));
             return Err(NothingSelected::Unknown {
                 what: "case matches",
                 word: text.clone(),

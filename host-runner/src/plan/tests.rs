@@ -47,6 +47,11 @@ fn registry() -> Vec<Case> {
             )
         },
         case("hil_suites::tcp::recv", "in_pieces", Profile::Full),
+        case("hil_suites::selftest::crash", "panics", Profile::Quick),
+        Case {
+            tags: &["smoke"],
+            ..case("hil_suites::selftest::crash", "truncates", Profile::Quick)
+        },
     ]
 }
 
@@ -124,6 +129,70 @@ fn selects_by_pattern_suite_tag_and_profile() {
     for (name, selection, expected) in table {
         assert_eq!(ids(selection).unwrap(), *expected, "{name}");
     }
+}
+
+#[test]
+fn the_selftest_is_there_only_for_those_who_name_it() {
+    let suite = |name: &str, words: &[&str]| Selection {
+        suites: vec![name.into()],
+        ..patterns(words)
+    };
+    let table: &[(Selection, &[&str])] = &[
+        (
+            suite("selftest", &[]),
+            &["selftest/crash/panics", "selftest/crash/truncates"],
+        ),
+        (suite("selftest", &["panics"]), &["selftest/crash/panics"]),
+        (
+            patterns(&["selftest/crash/panics"]),
+            &["selftest/crash/panics"],
+        ),
+        (
+            patterns(&["selftest/*"]),
+            &["selftest/crash/panics", "selftest/crash/truncates"],
+        ),
+        (patterns(&["truncates"]), &["udp/recvfrom/truncates"]),
+        (
+            patterns(&["*truncates", "selftest/crash/panics"]),
+            &["selftest/crash/panics", "udp/recvfrom/truncates"],
+        ),
+    ];
+    for (selection, expected) in table {
+        assert_eq!(ids(selection).unwrap(), *expected, "{selection:?}");
+    }
+    let unseen = [
+        patterns(&["panics"]),
+        patterns(&["*/crash/*"]),
+        suite("udp", &["selftest/crash/panics"]),
+    ];
+    for selection in unseen {
+        assert!(ids(&selection).is_err(), "{selection:?}");
+    }
+    assert!(
+        !ids(&patterns(&["panics"]))
+            .unwrap_err()
+            .contains("selftest")
+    );
+}
+
+#[test]
+fn no_default_selection_of_the_real_cases_has_one_of_the_selftest() {
+    let all = hil_suites::cases();
+    let selftest = all.iter().filter(|case| case.suite() == "selftest").count();
+    assert!(selftest >= 7);
+    for profile in [Profile::Quick, Profile::Full, Profile::Soak] {
+        let selection = Selection {
+            profile,
+            ..Selection::default()
+        };
+        let selected = select(all, &selection).unwrap();
+        assert!(selected.iter().all(|case| case.suite() != "selftest"));
+        if profile == Profile::Soak {
+            assert_eq!(selected.len() + selftest, all.len());
+        }
+    }
+    let everything = select(all, &patterns(&["*"])).unwrap();
+    assert!(everything.iter().all(|case| case.suite() != "selftest"));
 }
 
 #[test]

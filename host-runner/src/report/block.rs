@@ -3,12 +3,18 @@
 use std::fmt::Write;
 
 use super::{Paint, duration};
-use crate::event::CaseFinished;
+use crate::event::{CaseFinished, CrashReport, Frame, Trace};
 
 /// Steps and transcript lines shown; the rest is in the journal and the link's log.
 const SHOWN: usize = 30;
 
-/// The block, ending with a newline. `all` shows steps and transcript in full.
+/// Functions shown of a backtrace.
+const FRAMES: usize = 16;
+
+/// Registers on a line.
+const REGISTERS: usize = 4;
+
+/// The block, ending with a newline. `all` shows steps, transcript and backtrace in full, and registers.
 #[must_use]
 pub(super) fn render(case: &CaseFinished, dir: &str, paint: Paint, all: bool) -> String {
     let mut out = String::new();
@@ -69,6 +75,14 @@ pub(super) fn render(case: &CaseFinished, dir: &str, paint: Paint, all: bool) ->
             field("at", &case.source);
         }
     }
+    if let Some(crash) = &case.crash {
+        field("crash", &what(crash));
+        field("backtrace", &backtrace(crash, all));
+        field(
+            "registers",
+            &if all { registers(crash) } else { String::new() },
+        );
+    }
     field("deviation", case.deviation.as_deref().unwrap_or_default());
     if case.attempts > 1 {
         field("attempts", &case.attempts.to_string());
@@ -100,6 +114,79 @@ pub(super) fn render(case: &CaseFinished, dir: &str, paint: Paint, all: bool) ->
     field("evidence", &evidence.join("\n"));
     field("again", &case.again);
     out
+}
+
+/// What happened, a line for each thing that is known of it.
+fn what(crash: &CrashReport) -> String {
+    let first = match &crash.message {
+        Some(message) => format!("{}: {message}", crash.kind),
+        None => crash.kind.clone(),
+    };
+    core::iter::once(&first)
+        .chain(&crash.fault)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The functions by number, innermost first, and how far to believe them.
+fn backtrace(crash: &CrashReport, all: bool) -> String {
+    let shown = if all {
+        crash.frames.len()
+    } else {
+        crash.frames.len().min(FRAMES)
+    };
+    let mut lines: Vec<String> = Vec::new();
+    let mut again = 0;
+    for (number, frame) in crash.frames[..shown].iter().enumerate() {
+        let before = number.checked_sub(1).and_then(|at| crash.frames.get(at));
+        let says = |it: &Frame| (it.to_string(), it.inlined);
+        let same = before.is_some_and(|before| says(before) == says(frame));
+        // A function that calls itself without end says it once.
+        if same {
+            again += 1;
+        }
+        let is_last = number + 1 == shown;
+        if again > 0 && (!same || is_last) {
+            lines.push(format!("    (and {again} times more)"));
+            again = 0;
+        }
+        if !same {
+            let inlined = if frame.inlined { ", inlined" } else { "" };
+            lines.push(format!("{number:>2}  {frame}{inlined}"));
+        }
+    }
+    if shown < crash.frames.len() {
+        lines.push(format!(
+            "({} further out left out)",
+            crash.frames.len() - shown
+        ));
+    }
+    match crash.trace {
+        Trace::StackScan => {
+            lines.push("found by scanning the stack: may contain old calls".into());
+        }
+        Trace::Beacon => {
+            lines.push("found on the stack by the board itself: may contain old calls".into());
+        }
+        Trace::Unwound | Trace::None => {}
+    }
+    lines.join("\n")
+}
+
+fn registers(crash: &CrashReport) -> String {
+    let lines: Vec<String> = crash
+        .registers
+        .chunks(REGISTERS)
+        .map(|registers| {
+            let line: Vec<String> = registers
+                .iter()
+                .map(|(name, value)| format!("{name:<4} {value:08x}"))
+                .collect();
+            line.join("  ")
+        })
+        .collect();
+    lines.join("\n")
 }
 
 /// The end of the lines; says how many are left out.

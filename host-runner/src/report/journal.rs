@@ -112,7 +112,7 @@ pub fn read(wanted: &str, root: &Path) -> Result<Vec<Record>, ReadError> {
         if let Some(found) = schema(line).filter(|found| *found > SCHEMA) {
             return Err(ReadError::Schema { path, found });
         }
-        match serde_json::from_str(line) {
+        match record(line) {
             Ok(record) => records.push(record),
             Err(error) if index + 1 == last && error.is_eof() => {}
             Err(source) => {
@@ -125,6 +125,12 @@ pub fn read(wanted: &str, root: &Path) -> Result<Vec<Record>, ReadError> {
         }
     }
     Ok(records)
+}
+
+/// By way of a value: a build in which something turns on serde_json's `arbitrary_precision` (defmt-decoder does) cannot
+/// read numbers of flattened objects from text.
+fn record(line: &str) -> serde_json::Result<Record> {
+    serde_json::from_str::<serde_json::Value>(line).and_then(serde_json::from_value)
 }
 
 /// The schema that a `run-started` names, looked at before the rest of it.

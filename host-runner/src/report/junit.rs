@@ -155,6 +155,9 @@ fn named(case: &CaseFinished, status: TestCaseStatus) -> TestCase {
     if !case.cites.is_empty() {
         property("requirements", &case.cites.join(", "));
     }
+    if let Some(crash) = &case.crash {
+        property("crash", &crash.to_string());
+    }
     if let (false, Some(reason)) = (case.verdict.needs_attention(), &case.reason) {
         property("reason", reason);
     }

@@ -9,8 +9,8 @@ use hil_kit::Violation;
 use super::*;
 use crate::event::{
     BoardFailed, BoardLost, BoardPreparing, BoardRestarted, BoardStarted, CaseFinished,
-    CaseStarted, DeviationProblem, Event, Identity, RunFinished, RunStarted, SCHEMA, Step, Tally,
-    Trait, Verdict,
+    CaseStarted, CrashReport, DeviationProblem, Event, Frame, Identity, RunFinished, RunStarted,
+    SCHEMA, Step, Tally, Trace, Trait, Verdict,
 };
 
 /// A buffer that can be looked at while somebody else owns the writing end.
@@ -106,6 +106,62 @@ fn failed() -> CaseFinished {
     }
 }
 
+fn frame(address: u32, function: &str, place: Option<(&str, u32)>, inlined: bool) -> Frame {
+    Frame {
+        address,
+        function: function.into(),
+        file: place.map(|(file, _)| file.into()),
+        line: place.map(|(_, line)| line),
+        inlined,
+    }
+}
+
+/// As a probe sees it.
+fn bus_fault() -> CrashReport {
+    CrashReport {
+        kind: "bus fault".into(),
+        message: None,
+        fault: vec![
+            "precise data access error at 0x30000000".into(),
+            "escalated to a hard fault: its own handler is off, or was at work".into(),
+        ],
+        registers: (0..6)
+            .map(|number| (format!("r{number}"), number << 28))
+            .collect(),
+        frames: vec![
+            frame(0x400, "HardFault", Some(("board/src/fault.rs", 51)), false),
+            frame(
+                0x1234,
+                "core::ptr::read_volatile",
+                Some(("core/src/ptr/mod.rs", 2155)),
+                true,
+            ),
+            frame(
+                0x1234,
+                "board::crash::read<& more>",
+                Some(("board/src/crash.rs", 31)),
+                false,
+            ),
+            frame(0x2345, "main", None, false),
+        ],
+        trace: Trace::Unwound,
+    }
+}
+
+/// As the stack tells it.
+fn overflow() -> CrashReport {
+    CrashReport {
+        kind: "stack overflow".into(),
+        message: Some("down to 0x20fffff0".into()),
+        fault: vec!["data access that memory protection forbids at 0x20fffff8".into()],
+        frames: (0..20)
+            .map(|number| frame(number, "board::crash::deeper", None, false))
+            .collect(),
+        registers: Vec::new(),
+        trace: Trace::StackScan,
+    }
+}
+
 fn all_verdicts() -> Vec<CaseFinished> {
     vec![
         CaseFinished {
@@ -131,11 +187,21 @@ fn all_verdicts() -> Vec<CaseFinished> {
         failed(),
         CaseFinished {
             violation: failed().violation,
+            crash: Some(Box::new(bus_fault())),
             ..because(
                 Verdict::Fail,
                 "crashes",
                 Some("crash"),
-                "hard-fault at pc 0x1234 & more <here>",
+                &bus_fault().to_string(),
+            )
+        },
+        CaseFinished {
+            crash: Some(Box::new(overflow())),
+            ..because(
+                Verdict::Fail,
+                "overflows",
+                Some("crash"),
+                &overflow().to_string(),
             )
         },
         CaseFinished {
@@ -339,7 +405,7 @@ fn many_failures_are_cut_short_unless_asked_for() {
     }
     records.push(end);
     let usual = on_console(Detail::Usual, false, records.clone());
-    assert!(usual.contains("… and 14 more that need a look"), "{usual}");
+    assert!(usual.contains("… and 15 more that need a look"), "{usual}");
     assert!(!on_console(Detail::Verbose, false, records).contains("… and"));
 }
 

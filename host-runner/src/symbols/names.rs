@@ -114,7 +114,10 @@ mod tests {
                 "/home/somebody/.cargo/git/checkouts/embassy-12ab/34cd/embassy-net/src/lib.rs",
                 "embassy-net/src/lib.rs",
             ),
-            ("/no/such/folder/vendor/main.c", "/no/such/folder/vendor/main.c"),
+            (
+                "/no/such/folder/vendor/main.c",
+                "/no/such/folder/vendor/main.c",
+            ),
             ("", ""),
         ] {
             assert_eq!(file(path), name);

@@ -91,8 +91,11 @@ fn an_address_of_nothing_says_so() {
 
 #[test]
 fn a_file_that_is_no_image_is_refused_by_name() {
-    let error = Symbols::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")))
-        .expect_err("a text is no image");
+    let error = Symbols::load(Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/Cargo.toml"
+    )))
+    .expect_err("a text is no image");
     assert!(error.to_string().contains("Cargo.toml"), "{error}");
     assert!(Symbols::load(Path::new("/no/such/image")).is_err());
 }
@@ -116,7 +119,19 @@ fn a_return_address_follows_a_call_and_is_marked_as_thumb_code() {
     ]);
     assert_eq!(symbols.call_before(0x107), Some(0x102), "bl");
     assert_eq!(symbols.call_before(0x10b), Some(0x108), "blx r3");
-    for none in [0x106, 0x10a, 0x103, 0x105, 0x109, 0x10d, 0x10f, 0x113, 1, 0, u32::MAX] {
+    for none in [
+        0x106,
+        0x10a,
+        0x103,
+        0x105,
+        0x109,
+        0x10d,
+        0x10f,
+        0x113,
+        1,
+        0,
+        u32::MAX,
+    ] {
         assert_eq!(symbols.call_before(none), None, "{none:#x}");
     }
     let stack = [0, 0x107, 0x2100_0000, 0x106, 0xffff_fff9, 0x10b, 0x107];

@@ -14,7 +14,7 @@ use crate::engine::deviations::Deviations;
 use crate::engine::{
     BoardPlan, Emitter, Gone, Ready, Run, RunOne, Session, StartError, Starter, Stop, run,
 };
-use crate::event::{CaseFinished, Event, Exit, Identity, RunStarted};
+use crate::event::{CaseFinished, CrashReport, Event, Exit, Identity, RunStarted};
 use crate::plan::{Claims, LanFacts};
 
 /// What happens when a case runs.
@@ -58,6 +58,7 @@ struct State {
     starts: VecDeque<bool>,
     beacon: Option<String>,
     looping: bool,
+    place: Option<CrashReport>,
     no_class: bool,
     never_stops: bool,
     log: Vec<String>,
@@ -109,6 +110,12 @@ impl Script {
 
     pub(super) fn with_a_looping_core(self) -> Self {
         self.state().looping = true;
+        self
+    }
+
+    /// Somebody can look inside a silent board, and sees this.
+    pub(super) fn with_a_look_inside(self, place: CrashReport) -> Self {
+        self.state().place = Some(place);
         self
     }
 
@@ -348,13 +355,18 @@ impl Session for ScriptedSession {
         Box::pin(core::future::ready(self.script.state().looping))
     }
 
-    fn beacon(&mut self) -> BoxFuture<'_, Option<crate::event::CrashReport>> {
+    fn beacon(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
         let beacon = self.script.state().beacon.clone();
-        let beacon = beacon.map(|kind| crate::event::CrashReport {
+        let beacon = beacon.map(|kind| CrashReport {
             kind,
             ..Default::default()
         });
         Box::pin(async { beacon })
+    }
+
+    fn where_is_it(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
+        let place = self.script.state().place.clone();
+        Box::pin(core::future::ready(place))
     }
 
     fn transcript(&mut self) -> Vec<String> {

@@ -3,5 +3,6 @@
 //! Must not: know whether the probe is a thing on the desk or a program.
 
 mod attachment;
+pub mod explain;
 
 pub use attachment::{Attachment, DebugProtocol};
