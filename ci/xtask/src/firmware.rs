@@ -49,9 +49,7 @@ pub(crate) fn build(names: &[String], features: &[String], quiet: bool) -> Resul
             }
         };
         command.arg("--message-format=json-render-diagnostics");
-        if env::var_os(LOG_LEVEL.0).is_none() {
-            command.env(LOG_LEVEL.0, LOG_LEVEL.1);
-        }
+        set_log_level(&mut command);
         if !features.is_empty() {
             command
                 .arg("--target-dir")
@@ -89,8 +87,15 @@ fn folder_with(features: &[String]) -> String {
     format!("with-{}", features.join("-and-"))
 }
 
+/// The level is the same in every build for a target: a change builds all that logs again.
+pub(crate) fn set_log_level(command: &mut Command) {
+    if env::var_os(LOG_LEVEL.0).is_none() {
+        command.env(LOG_LEVEL.0, LOG_LEVEL.1);
+    }
+}
+
 /// Runs a build and picks out of cargo's messages which executable belongs to which name.
-fn executables(command: &mut Command) -> Result<BTreeMap<String, PathBuf>> {
+pub(crate) fn executables(command: &mut Command) -> Result<BTreeMap<String, PathBuf>> {
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()

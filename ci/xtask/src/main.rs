@@ -8,6 +8,7 @@ mod firmware;
 mod graph;
 mod size;
 mod sysroot;
+mod target_tests;
 mod thumb;
 mod toolchain;
 
@@ -32,6 +33,15 @@ enum Chore {
         /// Cargo features of the boards, separated by commas
         #[arg(long, value_delimiter = ',', value_name = "FEATURES")]
         features: Vec<String>,
+        /// Say nothing but the paths
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// Build images of tests and print name and path of each, one per line, as the last lines of standard output
+    TargetTests {
+        /// Images: those of target-fw/tests [default: all but the one that fails on purpose]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
         /// Say nothing but the paths
         #[arg(long, short)]
         quiet: bool,
@@ -70,6 +80,12 @@ fn run() -> anyhow::Result<()> {
         } => {
             for elf in firmware::build(&names, &features, quiet)? {
                 println!("{}", elf.display());
+            }
+            Ok(())
+        }
+        Chore::TargetTests { names, quiet } => {
+            for (name, elf) in target_tests::build(&names, quiet)? {
+                println!("{name} {}", elf.display());
             }
             Ok(())
         }
