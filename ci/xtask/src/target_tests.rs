@@ -90,12 +90,7 @@ mod tests {
         let known = super::read().expect("a manifest with images");
         assert!(known.images.iter().any(|name| name == "harness"));
         assert!(!known.default.iter().any(|name| name == "harness"));
-        assert!(
-            known
-                .default
-                .iter()
-                .all(|name| known.images.contains(name))
-        );
+        assert!(known.default.iter().all(|name| known.images.contains(name)));
     }
 
     #[test]

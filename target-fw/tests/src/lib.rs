@@ -17,10 +17,7 @@ pub mod status;
 #[macro_export]
 macro_rules! no_interrupts {
     () => {
-        #[expect(
-            unsafe_code,
-            reason = "the vector table is read by the core itself"
-        )]
+        #[expect(unsafe_code, reason = "the vector table is read by the core itself")]
         mod vectors {
             unsafe extern "C" {
                 fn DefaultHandler();

@@ -79,7 +79,10 @@ mod stream {
     #[test]
     #[should_error]
     fn a_frame_that_does_not_fit_is_an_error() -> Result<(), u8> {
-        let request = Request { id: 5, op: Op::Ping };
+        let request = Request {
+            id: 5,
+            op: Op::Ping,
+        };
         encode(&request, &mut [0; 2]).map(|_| ()).map_err(|_| 1)
     }
 }

@@ -97,7 +97,10 @@ mod critical_sections {
         critical_section::with(|_| {
             assert!(primask::read().is_inactive());
             critical_section::with(|_| assert!(primask::read().is_inactive()));
-            assert!(primask::read().is_inactive(), "the inner one ended the outer");
+            assert!(
+                primask::read().is_inactive(),
+                "the inner one ended the outer"
+            );
         });
         assert!(primask::read().is_active());
     }

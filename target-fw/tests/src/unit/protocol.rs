@@ -103,7 +103,10 @@ mod frames {
         let mut bytes: &[u8] = damaged;
         let answer = deframer.next::<Request<'_>>(&mut bytes);
         assert!(
-            matches!(answer, Some(Err(FrameError::Checksum | FrameError::Malformed))),
+            matches!(
+                answer,
+                Some(Err(FrameError::Checksum | FrameError::Malformed))
+            ),
             "{answer:?}"
         );
         let mut bytes: &[u8] = good;

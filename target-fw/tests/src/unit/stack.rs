@@ -48,7 +48,8 @@ mod sockets {
         fn connection(&self) -> (SocketId, SocketId) {
             let [a, b] = self.0;
             let listener = open(b, SocketKind::Tcp);
-            b.bind(listener, &SocketAddress::any(7)).expect("a free port");
+            b.bind(listener, &SocketAddress::any(7))
+                .expect("a free port");
             b.listen(listener, 1).expect("it is bound");
             let near = open(a, SocketKind::Tcp);
             let (mut connecting, mut accepting) = (Call::new(), Call::new());
@@ -169,7 +170,8 @@ mod sockets {
     fn a_datagram_arrives_with_its_sender(hosts: Hosts) {
         let [a, b] = hosts.0;
         let (near, far) = (open(a, SocketKind::Udp), open(b, SocketKind::Udp));
-        a.bind(near, &SocketAddress::any(5000)).expect("a free port");
+        a.bind(near, &SocketAddress::any(5000))
+            .expect("a free port");
         b.bind(far, &SocketAddress::any(6000)).expect("a free port");
         let mut sending = Call::new();
         let sent = hosts.until(|| a.poll_sendto(near, &mut sending, &address(2, 6000), b"hello"));
