@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::NETDEV;
+use super::probe::Theirs;
 use crate::lan::wire::inherit;
 
 /// The emulator.
@@ -67,16 +68,33 @@ pub(in crate::board) enum BackEnd {
     Frames(OwnedFd),
 }
 
+/// Where the guest's program comes from.
+pub(super) enum Program<'p> {
+    /// QEMU loads this file, again with every reset.
+    File(&'p Path),
+    /// A debug probe writes it.
+    Probe(Theirs),
+}
+
 /// The command; its standard input is the socket of the monitor.
-pub(super) fn line(machine: &str, elf: &Path, back_end: BackEnd, files: &Files) -> Command {
+pub(super) fn line(
+    machine: &str,
+    program: Program<'_>,
+    back_end: BackEnd,
+    files: &Files,
+) -> Command {
     let mut command = Command::new(PROGRAM);
+    match program {
+        Program::File(elf) => {
+            command.args(["-machine", machine]).arg("-kernel").arg(elf);
+        }
+        Program::Probe(theirs) => probe(&mut command, machine, theirs),
+    }
     command
         // Stopped until the link is open, so that nothing the guest says is lost; and before the UART is
         // attached to its terminal, because QEMU looks at that moment whether somebody has it open, and
         // then again only after a second.
         .args([
-            "-machine",
-            machine,
             "-display",
             "none",
             "-nodefaults",
@@ -85,8 +103,6 @@ pub(super) fn line(machine: &str, elf: &Path, back_end: BackEnd, files: &Files) 
             "-S",
             "-preconfig",
         ])
-        .arg("-kernel")
-        .arg(elf)
         .args([
             "-chardev",
             "socket,id=monitor,fd=0",
@@ -131,6 +147,30 @@ pub(super) fn line(machine: &str, elf: &Path, back_end: BackEnd, files: &Files) 
     command
 }
 
+/// What a debug probe needs: the guest's memory, the stub for debuggers, the side door, a monitor of its own.
+fn probe(command: &mut Command, machine: &str, theirs: Theirs) {
+    let socket = |id: &str, end: &OwnedFd| format!("socket,id={id},fd={}", end.as_raw_fd());
+    command
+        .args(["-machine", &format!("{machine},memory-backend=ram")])
+        .args([
+            "-object",
+            &format!(
+                "memory-backend-file,id=ram,size={},mem-path=/proc/self/fd/{},share=on",
+                theirs.ram_size,
+                theirs.ram.as_raw_fd()
+            ),
+        ])
+        .args(["-chardev", &socket("gdb", &theirs.gdb)])
+        .args(["-gdb", "chardev:gdb"])
+        .args(["-chardev", &socket("door", &theirs.door)])
+        .args(["-object", "qtest,id=qtest,chardev=door,log=none"])
+        .args(["-chardev", &socket("events", &theirs.events)])
+        .args(["-mon", "chardev=events,mode=control"]);
+    for end in [theirs.ram, theirs.gdb, theirs.door, theirs.events] {
+        inherit(command, end);
+    }
+}
+
 /// A path inside a list of options, where a comma must be doubled.
 fn option(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
@@ -147,7 +187,12 @@ mod tests {
             target_log: "/x,y/target.log".into(),
             frames: "/x,y/lan.pcap".into(),
         };
-        let command = line("mps2-an385", Path::new("a.elf"), BackEnd::User, &files);
+        let command = line(
+            "mps2-an385",
+            Program::File(Path::new("a.elf")),
+            BackEnd::User,
+            &files,
+        );
         let arguments: Vec<_> = command
             .get_args()
             .map(|argument| argument.to_string_lossy())

@@ -4,8 +4,10 @@
 //! QEMU's user network, where everything is recorded, or on a cable of the runner. The guest starts only after the link is open.
 
 mod command;
+mod probe;
 mod qmp;
 
+use core::future::Future;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,9 +19,10 @@ use tokio::sync::Mutex;
 use tokio_serial::SerialStream;
 
 pub(super) use command::BackEnd;
+pub(crate) use probe::VirtualProbe;
 pub(crate) use qmp::{Qmp, QmpError};
 
-use self::command::Files;
+use self::command::{Files, Program};
 use super::error::at;
 use super::process::{Blame, Ended, Process};
 use super::{BoardError, Image};
@@ -53,9 +56,16 @@ impl Monitor {
     pub(crate) async fn current(&self) -> tokio::sync::MutexGuard<'_, Current> {
         self.0.lock().await
     }
+
+    /// A new QEMU.
+    async fn connect(&self, qmp: Qmp) {
+        let mut current = self.current().await;
+        current.generation += 1;
+        current.qmp = Some(qmp);
+    }
 }
 
-/// Starts QEMU, opens the link and lets the guest go.
+/// Starts QEMU with an image, opens the link and lets the guest go.
 pub(super) async fn start(
     board: &str,
     machine: &str,
@@ -64,6 +74,51 @@ pub(super) async fn start(
     evidence: &Path,
     monitor: &Arc<Monitor>,
 ) -> Result<(Process, SerialStream), BoardError> {
+    let program = Program::File(&image.elf);
+    let (process, mut qmp) = spawn(machine, program, back_end, evidence).await?;
+    let serial = coming_up(board, &process, let_go(board, &mut qmp)).await?;
+    monitor.connect(qmp).await;
+    Ok((process, serial))
+}
+
+/// Starts QEMU without an image and with a debug probe, through which the image gets onto the board as on a real one.
+/// The probe can be opened at once; its description of the chip is in `run_dir`.
+pub(super) async fn start_probed(
+    board: &str,
+    machine: &str,
+    back_end: BackEnd,
+    evidence: &Path,
+    monitor: &Arc<Monitor>,
+    run_dir: &Path,
+) -> Result<(Process, VirtualProbe), BoardError> {
+    let trouble = |problem: String| BoardError::Qemu {
+        board: board.into(),
+        problem,
+    };
+    probe::check_machine(machine).map_err(trouble)?;
+    let (ours, theirs) = probe::connect(machine).map_err(|error| trouble(error.to_string()))?;
+    let program = Program::Probe(theirs);
+    let (process, mut qmp) = spawn(machine, program, back_end, evidence).await?;
+    let run_dir = run_dir.to_owned();
+    let probe = coming_up(board, &process, async {
+        let uart = come_to_life(board, &mut qmp).await?;
+        tokio::task::spawn_blocking(move || VirtualProbe::open(ours, None, &run_dir, uart))
+            .await
+            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+            .map_err(trouble)
+    });
+    let probe = probe.await?;
+    monitor.connect(qmp).await;
+    Ok((process, probe))
+}
+
+/// Spawns QEMU; it waits for `x-exit-preconfig`.
+async fn spawn(
+    machine: &str,
+    program: Program<'_>,
+    back_end: BackEnd,
+    evidence: &Path,
+) -> Result<(Process, Qmp), BoardError> {
     let files = Files::next(evidence);
     let log = File::options()
         .create(true)
@@ -75,8 +130,8 @@ pub(super) async fn start(
         program: command::PROGRAM.into(),
         source,
     };
-    let (mut qmp, theirs) = Qmp::pair().map_err(spawn_error)?;
-    let mut command = command::line(machine, &image.elf, back_end, &files);
+    let (qmp, theirs) = Qmp::pair().map_err(spawn_error)?;
+    let mut command = command::line(machine, program, back_end, &files);
     command
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::from(log))
@@ -90,28 +145,30 @@ pub(super) async fn start(
                 spawn_error(source)
             }
         })?;
-    let serial = tokio::select! {
+    Ok((process, qmp))
+}
+
+/// What a board needs to come up, unless it ends meanwhile.
+async fn coming_up<T>(
+    board: &str,
+    process: &Process,
+    work: impl Future<Output = Result<T, BoardError>>,
+) -> Result<T, BoardError> {
+    let done = tokio::select! {
         // Its own words say more than the closed monitor.
         biased;
         ended = process.gone() => return Err(BoardError::Gone { board: board.into(), ended }),
-        serial = let_go(board, &mut qmp) => serial,
+        done = work => done,
     };
-    let serial = match serial {
-        Ok(serial) => serial,
-        Err(error) => {
-            if let BoardError::Gone { board, ended } = error {
-                // The monitor closes a moment before the process ends.
-                let real = tokio::time::timeout(super::STOP_PATIENCE, process.gone()).await;
-                let ended = real.unwrap_or(ended);
-                return Err(BoardError::Gone { board, ended });
-            }
-            return Err(error);
+    match done {
+        Err(BoardError::Gone { board, ended }) => {
+            // The monitor closes a moment before the process ends.
+            let real = tokio::time::timeout(super::STOP_PATIENCE, process.gone()).await;
+            let ended = real.unwrap_or(ended);
+            Err(BoardError::Gone { board, ended })
         }
-    };
-    let mut current = monitor.current().await;
-    current.generation += 1;
-    current.qmp = Some(qmp);
-    Ok((process, serial))
+        done => done,
+    }
 }
 
 /// Tells the guest's network card whether its cable is plugged in.
@@ -140,7 +197,44 @@ pub(super) async fn quit(monitor: &Monitor) {
 }
 
 async fn let_go(board: &str, qmp: &mut Qmp) -> Result<SerialStream, BoardError> {
-    let trouble = |error: QmpError| match error {
+    let terminal = greet(board, qmp).await?;
+    let serial = link::serial::open(&terminal, BAUD).map_err(|source| BoardError::Link {
+        board: board.into(),
+        source,
+    })?;
+    for command in ["x-exit-preconfig", "cont"] {
+        qmp.execute(command, json!({}))
+            .await
+            .map_err(|error| refused(board, error))?;
+    }
+    Ok(serial)
+}
+
+/// Makes the machine, which stays stopped, and says where its UART is.
+async fn come_to_life(board: &str, qmp: &mut Qmp) -> Result<PathBuf, BoardError> {
+    let terminal = greet(board, qmp).await?;
+    qmp.execute("x-exit-preconfig", json!({}))
+        .await
+        .map_err(|error| refused(board, error))?;
+    Ok(terminal)
+}
+
+/// Opens the monitor and asks for the terminal of the link.
+async fn greet(board: &str, qmp: &mut Qmp) -> Result<PathBuf, BoardError> {
+    let trouble = |error| refused(board, error);
+    qmp.greet().await.map_err(trouble)?;
+    let devices = qmp
+        .execute("query-chardev", json!({}))
+        .await
+        .map_err(trouble)?;
+    pseudo_terminal(&devices).ok_or_else(|| BoardError::Qemu {
+        board: board.into(),
+        problem: format!("it names no pseudo-terminal for the link: {devices}"),
+    })
+}
+
+fn refused(board: &str, error: QmpError) -> BoardError {
+    match error {
         QmpError::Closed(_) => BoardError::Gone {
             board: board.into(),
             ended: Ended {
@@ -152,25 +246,7 @@ async fn let_go(board: &str, qmp: &mut Qmp) -> Result<SerialStream, BoardError> 
             board: board.into(),
             problem: error.to_string(),
         },
-    };
-    qmp.greet().await.map_err(trouble)?;
-    let devices = qmp
-        .execute("query-chardev", json!({}))
-        .await
-        .map_err(trouble)?;
-    let terminal = pseudo_terminal(&devices).ok_or_else(|| BoardError::Qemu {
-        board: board.into(),
-        problem: format!("it names no pseudo-terminal for the link: {devices}"),
-    })?;
-    let serial = link::serial::open(&terminal, BAUD).map_err(|source| BoardError::Link {
-        board: board.into(),
-        source,
-    })?;
-    qmp.execute("x-exit-preconfig", json!({}))
-        .await
-        .map_err(trouble)?;
-    qmp.execute("cont", json!({})).await.map_err(trouble)?;
-    Ok(serial)
+    }
 }
 
 /// `[{"label": "uart0", "filename": "pty:/dev/pts/3"}, …]`
