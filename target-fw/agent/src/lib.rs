@@ -51,3 +51,4 @@ pub use beacon::BeaconRecord;
 pub use counters::Counters;
 pub use identity::Identity;
 pub use memory::Memory;
+pub use nsapi_protocol::CrashKind;

@@ -10,7 +10,7 @@
 use core::arch::asm;
 use core::hint::black_box;
 
-use nsapi_protocol::CrashKind;
+use nsapi_agent::CrashKind;
 
 use crate::text::say;
 
