@@ -18,7 +18,13 @@ fn main() {
     fs::write(out.join("device.x"), "").expect("OUT_DIR is writable");
     println!("cargo::rustc-link-search={}", out.display());
     // `--nmagic`: segments are not padded to pages. The build id is what the agent proves its image with.
-    for argument in ["-Tlink.x", "-Tbuild-id.x", "--nmagic", "--build-id=sha1"] {
+    for argument in [
+        "-Tlink.x",
+        "-Tdefmt.x",
+        "-Tbuild-id.x",
+        "--nmagic",
+        "--build-id=sha1",
+    ] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
 }

@@ -12,15 +12,13 @@ use core::hint::black_box;
 
 use nsapi_agent::CrashKind;
 
-use crate::text::say;
-
 /// An address at which nothing answers on this board; most others that are not used read as 0.
 const NOWHERE: usize = 0x3000_0000;
 
 /// Breaks the board.
 #[inline(never)]
 pub(crate) fn on_request(how: CrashKind) {
-    say!("a crash, as the runner asked: {how:?}");
+    defmt::warn!("a crash, as the runner asked");
     let survived = match how {
         CrashKind::BusFault => read_where_nothing_is(),
         CrashKind::UndefinedInstruction => run_into_data(),
@@ -29,7 +27,7 @@ pub(crate) fn on_request(how: CrashKind) {
         CrashKind::Loop => wait_for_what_never_comes(),
         CrashKind::Lockup => fault_where_no_fault_may_be(),
     };
-    say!("survived: {survived}");
+    defmt::error!("survived it, with {=u32:#x}", survived);
 }
 
 #[inline(never)]

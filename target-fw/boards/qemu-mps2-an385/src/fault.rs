@@ -16,8 +16,7 @@ use nsapi_agent::BeaconRecord;
 use nsapi_agent::beacon::FaultKind;
 
 use crate::hardware::trace;
-use crate::keep;
-use crate::text::say;
+use crate::{keep, log};
 
 unsafe extern "C" {
     /// Limits of the stack (link/memory.x); only their addresses mean something.
@@ -130,6 +129,7 @@ fn write_down_and_reset(
     let _ = beacon.write_fmt(message);
     beacon.seal();
     keep::leave_beacon(beacon);
-    say!("{}: {}", beacon.kind(), beacon.message());
+    log::begin_anew();
+    defmt::error!("{=str}: {=str}", beacon.kind(), beacon.message());
     SCB::sys_reset()
 }

@@ -1,7 +1,7 @@
 //! Start-up and main loop: the one context that everything but two interrupt handlers runs in.
 
 use nsapi::interface::{NetworkInterface as _, Status};
-use nsapi::{AtStackLevel, EventTable, Sockets};
+use nsapi::{AtStackLevel, EventTable, IpAddress, Sockets};
 use nsapi_agent::{Agent, Counters, Identity, Memory};
 use nsapi_smoltcp::{Config, SmoltcpStack, StackResources};
 use static_cell::{ConstStaticCell, StaticCell};
@@ -15,8 +15,7 @@ use crate::hardware::rtt::Rtt;
 use crate::hardware::{guard, interrupts, stack as depth};
 use crate::link::UartLink;
 use crate::links::Links;
-use crate::text::{Text, say};
-use crate::{identity, keep};
+use crate::{identity, keep, log};
 
 /// Name of the board; its folder has the same.
 const BOARD: &str = "qemu-mps2-an385";
@@ -65,17 +64,23 @@ fn prepare() -> (
     };
     guard::raise(&core.MPU);
     clock::start(core.SYST);
-    Text::start();
+    log::start();
     let rtt = Rtt::start();
     let starts = keep::count_start();
     let build_id = identity::build_id();
-    say!(
-        "{BOARD}, start {starts} since power-on, build id {:02x?}",
+    defmt::info!(
+        "{=str}, start {=u32} since power-on, build id {=[u8]:02x}",
+        BOARD,
+        starts,
         build_id
     );
     let beacon = keep::take_beacon();
     if let Some(beacon) = &beacon {
-        say!("reset by a fault: {}: {}", beacon.kind(), beacon.message());
+        defmt::warn!(
+            "reset by a fault: {=str}: {=str}",
+            beacon.kind(),
+            beacon.message()
+        );
     }
     let crashes = keep::crashes();
     let course = Course::after(crashes);
@@ -85,11 +90,14 @@ fn prepare() -> (
             Err(trouble) => panic!("{trouble}"),
         },
         Course::Quiet => {
-            say!("{crashes} crashes and no runner: {NETWORK_OFF}");
+            defmt::warn!("{=u32} crashes and no runner: {=str}", crashes, NETWORK_OFF);
             Lan9118::left_off()
         }
         Course::Stop => {
-            say!("{crashes} crashes and no runner: stopped until power-off");
+            defmt::error!(
+                "{=u32} crashes and no runner: stopped until power-off",
+                crashes
+            );
             loop {
                 interrupts::sleep_unless(|| false);
             }
@@ -151,7 +159,7 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: Links, cours
         }
         let sending = link.send_portion();
         if agent.restart_is_due() && link.is_empty() {
-            say!("restart, as the runner asked");
+            defmt::info!("restart, as the runner asked");
             link.wait_until_sent();
             SCB::sys_reset();
         }
@@ -171,7 +179,11 @@ fn run(stack: &'static Stack, agent: &mut Agent<'_, Iut>, mut link: Links, cours
             continue;
         }
         if let Some(bytes) = deepest.deeper(clock::now_us()) {
-            say!("stack: {bytes} of {} bytes used at most", depth::size());
+            defmt::info!(
+                "stack: {=usize} of {=usize} bytes used at most",
+                bytes,
+                depth::size()
+            );
         }
         if Lan9118::is_waiting() {
             Lan9118::rearm();
@@ -228,7 +240,7 @@ fn follow_mac(stack: &Stack) {
         if nic.mac() != mac
             && let Err(trouble) = nic.set_mac(mac)
         {
-            say!("the hardware address stays as it is: {trouble}");
+            defmt::warn!("the hardware address stays as it is: {}", trouble);
         }
     });
 }
@@ -245,7 +257,7 @@ fn take_bytes(link: &mut Links, agent: &mut Agent<'_, Iut>) -> bool {
     agent.receive(&bytes[..count]);
     let lost = UartLink::take_lost();
     if lost > 0 {
-        say!("{lost} bytes from the runner lost");
+        defmt::warn!("{=u32} bytes from the runner lost", lost);
         agent.log("bytes from the runner were lost: the link was not emptied in time");
     }
     count > 0
@@ -256,9 +268,27 @@ fn tell_status(stack: &Stack, last: &mut Option<Status>) {
     let now = stack.status().ok();
     if now != *last {
         *last = now;
-        match stack.get_ip_address() {
-            Ok(address) => say!("interface {now:?}, address {:?}", address.ip),
-            Err(_) => say!("interface {now:?}"),
+        let status = match now {
+            Some(Status::LocalUp) => "up with a local address",
+            Some(Status::GlobalUp) => "up",
+            Some(Status::Disconnected) => "down",
+            Some(Status::Connecting) => "going up",
+            None => "without a status",
+        };
+        let address = stack.get_ip_address().map(|address| address.ip);
+        match address {
+            Ok(IpAddress::V4([a, b, c, d])) => defmt::info!(
+                "interface {=str}, address {=u8}.{=u8}.{=u8}.{=u8}",
+                status,
+                a,
+                b,
+                c,
+                d
+            ),
+            Ok(IpAddress::V6(ip)) => {
+                defmt::info!("interface {=str}, address {=[u8]:02x}", status, ip);
+            }
+            Ok(IpAddress::Unspec) | Err(_) => defmt::info!("interface {=str}", status),
         }
     }
 }

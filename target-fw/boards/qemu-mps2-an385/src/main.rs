@@ -1,6 +1,6 @@
 //! Board `qemu-mps2-an385`: Arm's MPS2 with a Cortex-M3 as QEMU emulates it, with the reference port.
 //!
-//! UART0 and RTT are links to the runner, UART1 a log in plain text, the LAN9118 the network. On the host this is
+//! UART0 and RTT are links to the runner, UART1 and RTT carry the log, the LAN9118 the network. On the host this is
 //! a stub; `cargo xtask firmware qemu-mps2-an385` builds the image.
 //!
 //! Must not: spin while there is nothing to do, or stop where it should not; a fault is written down and the
@@ -25,10 +25,10 @@ mod keep;
 mod link;
 #[cfg(target_os = "none")]
 mod links;
+#[cfg(target_os = "none")]
+mod log;
 #[cfg(any(target_os = "none", test))]
 mod ring;
-#[cfg(target_os = "none")]
-mod text;
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -18,6 +18,16 @@ static LOG: Mutex<RefCell<Option<UpChannel>>> = Mutex::new(RefCell::new(None));
 // The name of the channel says so.
 const _: () = assert!(Interrupt::Doorbell as u16 == 31);
 
+/// Writes a whole frame of the log, or nothing if there is no room for it.
+pub(crate) fn log(frame: &[u8]) {
+    critical_section::with(|cs| {
+        if let Some(channel) = LOG.borrow_ref_mut(cs).as_mut() {
+            channel.set_mode(ChannelMode::NoBlockSkip);
+            channel.write(frame);
+        }
+    });
+}
+
 /// Both directions of the link.
 pub(crate) struct Rtt {
     up: UpChannel,

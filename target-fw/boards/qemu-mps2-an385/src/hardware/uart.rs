@@ -28,7 +28,7 @@ impl Uart {
     /// The link.
     pub(crate) const LINK: Self = Self(Block::UART0);
     /// The log.
-    pub(crate) const TEXT: Self = Self(Block::UART1);
+    pub(crate) const LOG: Self = Self(Block::UART1);
 
     /// Turns on both directions and both interrupts of the device; the interrupt controller decides.
     pub(crate) fn start(self) {

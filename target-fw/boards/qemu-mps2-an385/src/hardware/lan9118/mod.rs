@@ -46,6 +46,17 @@ impl fmt::Display for Trouble {
     }
 }
 
+impl defmt::Format for Trouble {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match self {
+            Self::Absent(pattern) => {
+                defmt::write!(f, "no LAN9118 (byte order pattern {=u32:#010x})", pattern);
+            }
+            Self::Stuck => defmt::write!(f, "the LAN9118 stays busy"),
+        }
+    }
+}
+
 /// The chip, brought up.
 pub(crate) struct Lan9118 {
     mac: [u8; 6],
