@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod engine;
 pub mod event;
 pub mod fault;
+pub mod helper;
 pub mod inventory;
 pub mod lan;
 pub mod link;

@@ -100,4 +100,7 @@ pub enum LinkError {
         /// What the system said.
         problem: String,
     },
+    /// Trouble with a debug probe, the chip behind it, or its image.
+    #[error(transparent)]
+    Probe(#[from] rtt::ProbeError),
 }

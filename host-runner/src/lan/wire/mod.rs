@@ -39,12 +39,13 @@ use socket2::{Domain, Socket, Type};
 
 pub(crate) use self::enter::inherit;
 pub(crate) use self::joined::Joined;
+pub use self::namespace::keep_if_asked;
 use self::namespace::{Addresses, Namespace};
-pub use self::namespace::{keep_if_asked, use_program};
 pub use self::packet::no_offloads;
 pub use self::refusal::{Refusal, is_required};
 use self::relay::{Relay, SetPhy};
 use super::ports::OwnPorts;
+pub use crate::helper::use_program;
 
 /// Says on the board's end that the cable is plugged in.
 const PLUGGED: [u8; 1] = [1];

@@ -11,10 +11,8 @@ mod netlink;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -26,18 +24,10 @@ use self::message::{Reply, Request};
 pub(super) use self::netlink::Netlink;
 use super::refusal::Refusal;
 use crate::board::spawn_lasting;
+use crate::helper;
 
 /// Time for one answer of a keeper; the slowest takes some ten milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The program that keepers are started from, if not the running one.
-static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-
-/// Tells a program that is not `hil` itself, a test for one, where that is.
-pub fn use_program(path: impl Into<PathBuf>) {
-    // Whoever came first has said the same.
-    let _ = PROGRAM.set(path.into());
-}
 
 /// Is a keeper if the arguments of this process say so. To be asked before there is any other thread.
 #[must_use]
@@ -76,16 +66,8 @@ impl Namespace {
             set_socket_timeout(&ours, direction, Some(PATIENCE))
                 .map_err(|error| starting(error.into()))?;
         }
-        let program = PROGRAM.get().cloned();
-        let mut command = Command::new(program.unwrap_or_else(|| "/proc/self/exe".into()));
-        command
-            .arg0("hil-namespace")
-            .arg(keeper::ARGUMENT)
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Ctrl-C on the terminal is for the runner.
-            .process_group(0);
+        let mut command = helper::command("hil-namespace", keeper::ARGUMENT);
+        command.stdin(Stdio::from(theirs));
         let process = spawn_lasting(command).map_err(starting)?;
         let mut made = Self {
             keeper: Mutex::new(None),
