@@ -123,6 +123,16 @@ pub enum BoardError {
         /// What it said.
         problem: String,
     },
+    /// It was not switched off and on.
+    #[error("board {board}: its power command ({command}) failed: {problem}")]
+    Power {
+        /// Which.
+        board: String,
+        /// What was run.
+        command: String,
+        /// How it ended, and what it said.
+        problem: String,
+    },
     /// A file or directory of the rig.
     #[error("{}: {source}", path.display())]
     File {
@@ -145,6 +155,7 @@ impl BoardError {
             Self::Image { .. } => "image",
             Self::QemuMissing | Self::Qemu { .. } => "qemu",
             Self::Spawn { .. } | Self::Gone { .. } | Self::Late { .. } => "start",
+            Self::Power { .. } => "power",
             Self::File { .. } => "file",
         }
     }

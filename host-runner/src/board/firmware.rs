@@ -86,17 +86,17 @@ async fn build(name: &str, features: &[String], workspace: &Path) -> Result<Path
         .ok_or_else(|| failed("it printed no path".into()))
 }
 
-/// A build with the compilers it has started; they end with a build that is given up.
-struct Group(Option<Pid>);
+/// A command with the processes it has started, compilers for one; they end with a command that is given up.
+pub(super) struct Group(Option<Pid>);
 
 impl Group {
-    fn led_by(child: &Child) -> Self {
+    pub(super) fn led_by(child: &Child) -> Self {
         let number = child.id().and_then(|id| i32::try_from(id).ok());
         Self(number.and_then(Pid::from_raw))
     }
 
     /// Its number may belong to others from now on.
-    fn has_ended(mut self) {
+    pub(super) fn has_ended(mut self) {
         self.0 = None;
     }
 }

@@ -8,8 +8,10 @@ mod lan;
 mod lock;
 mod looping;
 mod native;
+mod power;
 mod process;
 pub(crate) mod qemu;
+mod remedy;
 mod rundir;
 mod serial;
 
@@ -27,6 +29,7 @@ pub use error::BoardError;
 pub use firmware::{Image, prepare};
 pub use process::Ended;
 pub(crate) use process::spawn_lasting;
+pub use remedy::{Loss, Remedy};
 
 use self::error::at;
 use self::lan::Lan;
@@ -199,14 +202,46 @@ impl RunningBoard {
         self.boot().await
     }
 
+    /// What may get it back after this loss, in this order.
+    #[must_use]
+    pub fn remedies(&self, loss: Loss) -> Vec<Remedy> {
+        let mut remedies = match &self.machine {
+            // A process is started anew in no more time than an agent takes to be greeted, and forgets more.
+            Some(Machine::Process(_)) | None => vec![Remedy::StartAgain],
+            // Nobody can reset it from here. Who crashed has reset itself.
+            Some(Machine::Port(port)) if port.ended().is_none() => {
+                vec![Remedy::Resync, Remedy::StartAgain]
+            }
+            Some(Machine::Port(_)) => vec![Remedy::StartAgain],
+        };
+        let _ = loss;
+        if self.board.power.is_some() {
+            remedies.push(Remedy::Power);
+        }
+        remedies
+    }
+
+    /// Takes one of these steps, but for [`Remedy::Resync`], which is not the board's business.
+    ///
+    /// # Errors
+    /// As [`start`]; another step may follow.
+    pub async fn remedy(&mut self, remedy: Remedy) -> Result<Box<dyn Channel>, BoardError> {
+        if remedy == Remedy::Power {
+            self.machine = None;
+            power::cycle(&self.board).await?;
+        }
+        self.restart().await
+    }
+
     /// How it ended, if it has ended by itself.
     #[must_use]
-    pub fn died(&self) -> Option<Ended> {
-        match &self.machine {
+    pub fn died(&self) -> Option<Gone> {
+        let ended = match &self.machine {
             Some(Machine::Process(process)) => process.ended(),
             Some(Machine::Port(port)) => port.ended(),
             None => None,
-        }
+        };
+        ended.map(Gone::from)
     }
 
     /// Resolves within milliseconds after the board's process ends or its port vanishes, to how. Belongs

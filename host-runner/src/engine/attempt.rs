@@ -5,7 +5,7 @@ use hil_kit::{Case, Observation, Stop as CaseStop, Trouble};
 
 use super::deviations::Listed;
 use super::judge::{After, Judgement, crashed, hung, judge};
-use super::session::{Gone, RunOne, Session, backstop};
+use super::session::{Gone, Loss, RunOne, Session, backstop};
 use super::{Stop, StopLevel};
 use crate::event::{CrashReport, Verdict};
 
@@ -30,6 +30,8 @@ pub(super) struct Attempts {
     last: Option<(Judgement, Observation)>,
     /// The fault or endless loop of the last attempt that had one.
     crash: Option<Box<CrashReport>>,
+    /// The core may have been stopped in the last one, to look where it is.
+    stopped: bool,
 }
 
 /// All attempts together.
@@ -53,15 +55,40 @@ pub(super) enum Ended {
     /// The case has its verdict.
     Finished {
         /// The board was lost.
-        lost: Option<String>,
+        lost: Option<Lost>,
     },
     /// It has to be tried again.
     Again {
         /// The board was lost.
-        lost: Option<String>,
+        lost: Option<Lost>,
     },
     /// Somebody wants to stop; the case is given up.
     Interrupted,
+}
+
+/// How a board was lost.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// In words.
+    pub(super) reason: String,
+    /// What kind of loss it is, which decides what may help.
+    pub(super) loss: Loss,
+}
+
+impl Lost {
+    /// After a case that came to this.
+    fn after(judgement: &Judgement, stopped: bool) -> Self {
+        Self {
+            reason: judgement.reason.clone().unwrap_or_default(),
+            loss: match judgement.cause {
+                Some("crash") => Loss::Crashed,
+                Some("hang") => Loss::Stuck,
+                Some("gone") => Loss::Gone,
+                _ if stopped => Loss::Stuck,
+                _ => Loss::OutOfStep,
+            },
+        }
+    }
 }
 
 impl Attempts {
@@ -77,6 +104,7 @@ impl Attempts {
             first_failure: None,
             last: None,
             crash: None,
+            stopped: false,
         }
     }
 
@@ -102,6 +130,7 @@ impl Attempts {
             gone = gone => (nothing_seen(Trouble::LinkLost(gone.how.clone())), Some(gone)),
         };
         self.made += 1;
+        self.stopped = false;
         self.elapsed += observation.elapsed;
         let gone = match gone {
             None if link_died(&observation) => {
@@ -122,9 +151,12 @@ impl Attempts {
             },
         };
         let lost = match (&observation.aftermath, after) {
-            (_, After::Restart) => Some(judgement.reason.clone().unwrap_or_default()),
+            (_, After::Restart) => Some(Lost::after(&judgement, self.stopped)),
             // The verdict stands, but the next case would pay for what this one has left.
-            (Some(trouble), _) => Some(format!("it could not clean up: {trouble}")),
+            (Some(trouble), _) => Some(Lost {
+                reason: format!("it could not clean up: {trouble}"),
+                loss: Loss::Stuck,
+            }),
             (None, _) => None,
         };
         let again = self.try_again(&judgement, after);
@@ -180,6 +212,7 @@ impl Attempts {
             None if looping => (hung(request, LOOPING, observation, listed), After::Restart),
             Some(_) | None => judge(observation, self.case.level, listed),
         };
+        self.stopped = report.is_some();
         self.crash = report.map(Box::new);
         judged
     }

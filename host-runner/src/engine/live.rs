@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hil_kit::dut::{Expected, GreetError};
-use hil_kit::rig::{BoxFuture, SocketFactory};
+use hil_kit::rig::{BoxFuture, Channel, SocketFactory};
 use hil_kit::{Case, CaseRig, Dut, Observation, run_case};
 
 use super::beacon::Beacons;
@@ -17,7 +17,7 @@ use super::capture;
 use super::coming_up::come_up;
 use super::link_log::LinkLog;
 use super::preflight::passes;
-use super::session::{Gone, Ready, RunOne, Session, StartError, Starter};
+use super::session::{Gone, Loss, Ready, Remedy, RunOne, Session, StartError, Starter};
 use crate::board::{self, BoardError, Image, RunningBoard, StartOptions};
 use crate::event::Identity;
 use crate::inventory::{Board, Firmware};
@@ -26,6 +26,9 @@ use crate::plan::{Claims, LanFacts};
 
 /// How long an agent may take to answer its greeting, on the reference.
 const GREETING: Duration = Duration::from_secs(3);
+
+/// How long an agent that is merely out of step may take to answer a greeting.
+const RESYNC: Duration = Duration::from_secs(1);
 
 /// How long an agent that came back after a fault may take to say what happened.
 const BEACON: Duration = Duration::from_millis(1500);
@@ -67,32 +70,44 @@ impl LiveStarter {
         })
     }
 
+    /// Starts the board for the first time.
     async fn session(&self) -> Result<Box<dyn Session>, StartError> {
-        let before = lock(&self.slot).take();
-        let first = before.is_none();
-        let (running, channel) = match before {
-            Some(mut running) => {
-                let channel = running.restart().await.map_err(board_error)?;
-                (running, channel)
-            }
-            None => {
-                let options = StartOptions {
-                    image: lock(&self.image).clone(),
-                    ..self.options.clone()
-                };
-                let mut running = board::start(&self.board, &options)
-                    .await
-                    .map_err(board_error)?;
-                let channel = running.take_channel();
-                (running, channel)
-            }
+        let options = StartOptions {
+            image: lock(&self.image).clone(),
+            ..self.options.clone()
         };
+        let running = board::start(&self.board, &options)
+            .await
+            .map_err(board_error)?;
+        let mut loan = Loan::of(&self.slot, Some(running));
+        let channel = loan.board()?.take_channel();
+        let greeted = self.greeted(loan, channel, true).await;
+        if greeted.is_err() {
+            // It is not wanted any more; its lock is freed with it.
+            drop(lock(&self.slot).take());
+        }
+        greeted
+    }
+
+    /// Takes a step to get the board back.
+    async fn recovered(&self, remedy: Remedy) -> Result<Box<dyn Session>, StartError> {
+        let running = lock(&self.slot).take();
+        let mut loan = Loan::of(&self.slot, running);
+        let channel = loan.board()?.remedy(remedy).await.map_err(board_error)?;
+        self.greeted(loan, channel, false).await
+    }
+
+    async fn greeted(
+        &self,
+        mut loan: Loan<'_>,
+        channel: Box<dyn Channel>,
+        first: bool,
+    ) -> Result<Box<dyn Session>, StartError> {
+        let running = loan.board()?;
         self.log.mark(&format!("{} started", running.describe()));
         let expected = Expected {
-            board: Some(announced_name(&self.board)),
-            build_id: running.expected_build_id().map(<[u8]>::to_vec),
-            nonce: fresh_nonce(),
             tap: Some(Arc::clone(&self.log) as _),
+            ..self.expected(running)
         };
         let deadline = GREETING.mul_f64(self.board.deadline_scale.max(1.0));
         let (dut, identity) = tokio::select! {
@@ -139,7 +154,6 @@ impl LiveStarter {
                 properties: lan.properties(),
             },
         };
-        *lock(&self.slot) = Some(running);
         Ok(Box::new(LiveSession {
             slot: Arc::clone(&self.slot),
             dut,
@@ -155,6 +169,46 @@ impl LiveStarter {
             evidence: self.options.evidence.clone(),
             link_log: self.options.evidence.join("link.log"),
         }))
+    }
+}
+
+impl LiveStarter {
+    /// Who is to answer.
+    fn expected(&self, running: &RunningBoard) -> Expected {
+        Expected {
+            board: Some(announced_name(&self.board)),
+            build_id: running.expected_build_id().map(<[u8]>::to_vec),
+            nonce: fresh_nonce(),
+            tap: None,
+        }
+    }
+}
+
+/// A running board on loan from its slot: it goes back there, whatever becomes of the loan.
+struct Loan<'s> {
+    slot: &'s Slot,
+    running: Option<RunningBoard>,
+}
+
+impl<'s> Loan<'s> {
+    const fn of(slot: &'s Slot, running: Option<RunningBoard>) -> Self {
+        Self { slot, running }
+    }
+
+    fn board(&mut self) -> Result<&mut RunningBoard, StartError> {
+        self.running.as_mut().ok_or_else(|| StartError {
+            cause: "gone",
+            reason: "the board was stopped".into(),
+            violation: None,
+        })
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            *lock(self.slot) = Some(running);
+        }
     }
 }
 
@@ -174,6 +228,17 @@ impl Starter for LiveStarter {
 
     fn start(&self) -> BoxFuture<'_, Result<Box<dyn Session>, StartError>> {
         Box::pin(self.session())
+    }
+
+    fn remedies(&self, loss: Loss) -> Vec<Remedy> {
+        match &*lock(&self.slot) {
+            Some(running) => running.remedies(loss),
+            None => Vec::new(),
+        }
+    }
+
+    fn recover(&self, remedy: Remedy) -> BoxFuture<'_, Result<Box<dyn Session>, StartError>> {
+        Box::pin(self.recovered(remedy))
     }
 }
 
@@ -261,6 +326,23 @@ impl Session for LiveSession {
             let identity = self.dut.greet_again(expected, BEACON).await.ok()?;
             let beacon = identity.beacon.as_ref()?;
             Some(self.beacons.explain(beacon))
+        })
+    }
+
+    fn resync(&mut self) -> BoxFuture<'_, Result<(), StartError>> {
+        Box::pin(async {
+            self.log.mark("the agent is greeted again");
+            let before = &self.identity;
+            let expected = Expected {
+                board: Some(before.board.clone()),
+                build_id: Some(before.build_id.clone()),
+                nonce: fresh_nonce(),
+                tap: Some(Arc::clone(&self.log) as _),
+            };
+            let greeted = self.dut.greet_again(expected, RESYNC).await;
+            self.identity = greeted.map_err(greet_error)?;
+            come_up(&self.dut, &self.identity, 1.0).await;
+            Ok(())
         })
     }
 
@@ -366,6 +448,7 @@ fn board_error(error: BoardError) -> StartError {
         BoardError::Gone { .. } => "gone",
         BoardError::Late { .. } => "late",
         BoardError::Qemu { .. } => "qemu",
+        BoardError::Power { .. } => "power",
         BoardError::File { .. } => "file",
     };
     StartError {

@@ -31,5 +31,5 @@ mod worker;
 pub use emitter::{Emitter, Events};
 pub use live::LiveStarter;
 pub use run::{BoardPlan, Run, run};
-pub use session::{Gone, Ready, RunOne, Session, StartError, Starter};
+pub use session::{Gone, Loss, Ready, Remedy, RunOne, Session, StartError, Starter};
 pub use stop::{Stop, StopLevel};

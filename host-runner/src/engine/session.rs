@@ -6,7 +6,7 @@ use hil_kit::rig::BoxFuture;
 use hil_kit::wire::Impairment;
 use hil_kit::{Case, Observation};
 
-pub use crate::board::Gone;
+pub use crate::board::{Gone, Loss, Remedy};
 use crate::event::{CrashReport, Identity, LogLine};
 use crate::plan::{Claims, LanFacts};
 
@@ -21,6 +21,19 @@ pub trait Starter: Send + Sync {
 
     /// Starts the board and greets its agent. Dropping the future gives it up and leaves nothing behind.
     fn start(&self) -> BoxFuture<'_, Result<Box<dyn Session>, StartError>>;
+
+    /// What may get the board back after this loss, in this order. Starting it again is the only thing that
+    /// always can be done. [`Remedy::Resync`] is asked of the session.
+    fn remedies(&self, loss: Loss) -> Vec<Remedy> {
+        let _ = loss;
+        vec![Remedy::StartAgain]
+    }
+
+    /// Takes such a step and greets the agent. Dropping the future gives the step up; the next one may follow.
+    fn recover(&self, remedy: Remedy) -> BoxFuture<'_, Result<Box<dyn Session>, StartError>> {
+        let _ = remedy;
+        self.start()
+    }
 }
 
 /// Why a board did not come up.
@@ -55,6 +68,17 @@ pub trait Session: Send {
     /// by it: afterwards the board has to be restarted.
     fn where_is_it(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
         Box::pin(async { None })
+    }
+
+    /// Greets the agent again over the same bytes, which makes it forget all that was before.
+    fn resync(&mut self) -> BoxFuture<'_, Result<(), StartError>> {
+        Box::pin(async {
+            Err(StartError {
+                cause: "silent",
+                reason: "this board cannot be greeted again".into(),
+                violation: None,
+            })
+        })
     }
 
     /// What the target has written to its log since the case began.

@@ -1,5 +1,6 @@
 //! The engine on scripted boards: what it does when boards are lost, slow, wrong or interrupted.
 
+mod recovery;
 mod script;
 
 use core::time::Duration;
@@ -80,6 +81,7 @@ async fn a_board_lost_in_the_middle_is_restarted_and_the_rest_is_judged() {
             "case-started",
             "case-finished",
             "board-lost",
+            "board-recovery",
             "board-restarted",
             "case-started",
             "case-finished",

@@ -2,28 +2,26 @@
 //!
 //! ```text
 //!   down ──start──► up ──case, case, case──► stop
-//!    ▲               │ lost, crashed
-//!    └───restart─────┘ at most MAX_RESTARTS in a row without a judged case between them
+//!                   ▲│ lost, crashed
+//!                   └┘ recovered (see `recovery`)
 //! ```
+
+mod recovery;
 
 use std::time::Instant;
 
 use hil_kit::Case;
 
-use super::attempt::{Attempts, Ended};
+use super::attempt::{Attempts, Ended, Lost};
 use super::deviations::Listed;
 use super::judge::{Judgement, not_claimed, violation_without_call};
 use super::run::{BoardPlan, Run};
-use super::session::{Ready, RunOne, Session, StartError};
+use super::session::{Loss, Ready, RunOne, Session, StartError};
 use super::{Emitter, Stop, StopLevel, finished};
 use crate::event::{
-    BoardFailed, BoardLost, BoardPreparing, BoardRestarted, BoardStarted, CaseStarted, Event,
-    Verdict,
+    BoardFailed, BoardLost, BoardPreparing, BoardStarted, CaseStarted, Event, Verdict,
 };
 use crate::plan::{Applies, applies};
-
-/// After this many restarts without a judged case between them the board counts as lost for good.
-pub(super) const MAX_RESTARTS: u32 = 3;
 
 /// Factor on the deadlines of an impaired run: a stack that only has its retransmission timer, which begins at a
 /// second and doubles (RFC 6298 §5), may lose one segment four times in a row and still be right.
@@ -48,6 +46,7 @@ pub(super) async fn work(run: &Run, board: &BoardPlan, emitter: &Emitter, stop: 
         session: None,
         ready: None,
         starts: 0,
+        lost: None,
         barren: 0,
         judged: Vec::new(),
     };
@@ -68,7 +67,9 @@ struct Worker<'r> {
     session: Option<Box<dyn Session>>,
     ready: Option<Ready>,
     starts: u32,
-    /// Restarts since a case was last judged.
+    /// How the board was lost that has to be got back.
+    lost: Option<Loss>,
+    /// Recoveries since a case was last judged.
     barren: u32,
     judged: Vec<String>,
 }
@@ -84,7 +85,7 @@ impl Worker<'_> {
         let queue: Vec<(u32, &'static Case)> = (0..self.run.repeat.max(1))
             .flat_map(|round| self.run.cases.iter().map(move |case| (round, *case)))
             .collect();
-        match self.start().await {
+        match self.first_start().await {
             Ok(()) => {}
             Err(NoSession::Interrupted) => return,
             Err(NoSession::Failed(error)) => {
@@ -178,8 +179,8 @@ impl Worker<'_> {
         }
         let mut attempts = Attempts::new(case, self.run.retries);
         loop {
-            if self.session.is_none() {
-                self.start().await?;
+            if let Some(loss) = self.lost {
+                self.recover(loss).await?;
             }
             let (Some(session), Some(ready)) = (&mut self.session, &self.ready) else {
                 return Ok(());
@@ -231,40 +232,25 @@ impl Worker<'_> {
     }
 
     /// Takes note of a board that was lost during `case`.
-    fn after(&mut self, case: &Case, lost: Option<String>) {
-        if let Some(reason) = lost {
+    fn after(&mut self, case: &Case, lost: Option<Lost>) {
+        if let Some(Lost { reason, loss }) = lost {
             self.emitter.emit(Event::BoardLost(BoardLost {
                 board: self.name(),
                 case: Some(case.id()),
                 reason,
             }));
-            // Nothing is left to be stopped in order: dropping ends what remains of it at once.
-            self.session = None;
+            self.lost = Some(loss);
         }
     }
 
-    /// Starts the board, for the first time or again.
-    async fn start(&mut self) -> Result<(), NoSession> {
-        if self.starts > 0 {
-            if self.barren >= MAX_RESTARTS {
-                return Err(NoSession::Failed(StartError {
-                    cause: "given-up",
-                    reason: format!(
-                        "the board was restarted {MAX_RESTARTS} times without a judged case in between; given up"
-                    ),
-                    violation: None,
-                }));
-            }
-            self.barren += 1;
-        }
-        if self.starts == 0 {
-            self.emitter
-                .emit(Event::BoardPreparing(BoardPreparing { board: self.name() }));
-            tokio::select! {
-                biased;
-                () = self.stop.at_least(StopLevel::Stop) => return Err(NoSession::Interrupted),
-                prepared = self.board.starter.prepare() => prepared.map_err(NoSession::Failed)?,
-            }
+    /// Starts the board for the first time.
+    async fn first_start(&mut self) -> Result<(), NoSession> {
+        self.emitter
+            .emit(Event::BoardPreparing(BoardPreparing { board: self.name() }));
+        tokio::select! {
+            biased;
+            () = self.stop.at_least(StopLevel::Stop) => return Err(NoSession::Interrupted),
+            prepared = self.board.starter.prepare() => prepared.map_err(NoSession::Failed)?,
         }
         let began = Instant::now();
         let session = tokio::select! {
@@ -272,25 +258,18 @@ impl Worker<'_> {
             () = self.stop.at_least(StopLevel::Stop) => return Err(NoSession::Interrupted),
             started = self.board.starter.start() => started.map_err(NoSession::Failed)?,
         };
-        let start_to_ready_ms = began.elapsed().as_secs_f64() * 1e3;
+        let start_to_ready_ms = milliseconds_since(began);
         let ready = session.ready().clone();
-        self.emitter.emit(if self.starts == 0 {
-            Event::BoardStarted(Box::new(BoardStarted {
+        self.emitter
+            .emit(Event::BoardStarted(Box::new(BoardStarted {
                 board: self.name(),
                 identity: ready.identity.clone(),
                 link: ready.link.clone(),
                 lan: ready.lan.name.clone(),
                 lan_reason: ready.lan.reason.clone(),
                 start_to_ready_ms,
-            }))
-        } else {
-            Event::BoardRestarted(BoardRestarted {
-                board: self.name(),
-                restarts: self.starts,
-                start_to_ready_ms,
-            })
-        });
-        self.starts += 1;
+            })));
+        self.starts = 1;
         self.ready = Some(ready);
         self.session = Some(session);
         Ok(())
@@ -314,6 +293,10 @@ impl Worker<'_> {
     fn name(&self) -> String {
         self.board.starter.board().into()
     }
+}
+
+fn milliseconds_since(began: Instant) -> f64 {
+    began.elapsed().as_secs_f64() * 1e3
 }
 
 /// What becomes of every case when the board never comes up.

@@ -297,7 +297,7 @@ fn a_core_that_locks_up_at_once_is_a_crash_whoever_notices_first() {
             Ok(board) => tokio::time::timeout(PATIENCE, board.gone())
                 .await
                 .expect("QEMU gives up"),
-            Err(BoardError::Gone { ended, .. }) => ended,
+            Err(BoardError::Gone { ended, .. }) => ended.into(),
             Err(error) => panic!("{error}"),
         };
         assert!(ended.crashed, "{ended:?}");

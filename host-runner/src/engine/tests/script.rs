@@ -12,7 +12,8 @@ use tokio::sync::{Barrier, watch};
 
 use crate::engine::deviations::Deviations;
 use crate::engine::{
-    BoardPlan, Emitter, Gone, Ready, Run, RunOne, Session, StartError, Starter, Stop, run,
+    BoardPlan, Emitter, Gone, Loss, Ready, Remedy, Run, RunOne, Session, StartError, Starter, Stop,
+    run,
 };
 use crate::event::{CaseFinished, CrashReport, Event, Exit, Identity, RunStarted};
 use crate::plan::{Claims, LanFacts};
@@ -33,6 +34,17 @@ pub(super) enum Act {
     Waits,
     /// It passes once as many others wait at the same place as the meeting is for.
     Meets(Meeting),
+}
+
+/// What a step to get the board back does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Helps {
+    Yes,
+    No,
+    /// It fails because no probe is there.
+    NoProbe,
+    /// It is never done.
+    Hangs,
 }
 
 /// Where cases of several boards wait for each other.
@@ -56,6 +68,9 @@ struct State {
     acts: HashMap<String, VecDeque<Act>>,
     always: Option<fn() -> Act>,
     starts: VecDeque<bool>,
+    /// What may get the board back, and what each step does.
+    remedies: Vec<(Remedy, Helps)>,
+    losses: Vec<Loss>,
     beacon: Option<String>,
     looping: bool,
     place: Option<CrashReport>,
@@ -101,6 +116,24 @@ impl Script {
     pub(super) fn starting(self, starts: &[bool]) -> Self {
         self.state().starts = starts.iter().copied().collect();
         self
+    }
+
+    /// What may get the board back, instead of starting it again.
+    pub(super) fn with_remedies(self, remedies: &[(Remedy, Helps)]) -> Self {
+        self.state().remedies = remedies.to_vec();
+        self
+    }
+
+    /// How it was lost, each time.
+    pub(super) fn losses(&self) -> Vec<Loss> {
+        self.state().losses.clone()
+    }
+
+    fn helps(&self, remedy: Remedy) -> Helps {
+        self.note(remedy.name());
+        let state = self.state();
+        let step = state.remedies.iter().find(|(step, _)| *step == remedy);
+        step.map_or(Helps::Yes, |(_, helps)| *helps)
     }
 
     pub(super) fn with_beacon(self, text: &str) -> Self {
@@ -211,6 +244,26 @@ impl Starter for ScriptedStarter {
         Box::pin(async { Ok(()) })
     }
 
+    fn remedies(&self, loss: Loss) -> Vec<Remedy> {
+        let mut state = self.script.state();
+        state.losses.push(loss);
+        if state.remedies.is_empty() {
+            return vec![Remedy::StartAgain];
+        }
+        state.remedies.iter().map(|(remedy, _)| *remedy).collect()
+    }
+
+    fn recover(&self, remedy: Remedy) -> BoxFuture<'_, Result<Box<dyn Session>, StartError>> {
+        if self.script.state().remedies.is_empty() {
+            return self.start();
+        }
+        let helps = self.script.helps(remedy);
+        Box::pin(async move {
+            help(helps).await?;
+            self.start().await
+        })
+    }
+
     fn start(&self) -> BoxFuture<'_, Result<Box<dyn Session>, StartError>> {
         self.script.note("start");
         let (starts, no_class) = {
@@ -257,6 +310,21 @@ impl Starter for ScriptedStarter {
                 stopped: false,
             }) as Box<dyn Session>)
         })
+    }
+}
+
+/// Does what the step does; an error if it does not help.
+async fn help(helps: Helps) -> Result<(), StartError> {
+    let error = |cause| StartError {
+        cause,
+        reason: "told so".into(),
+        violation: None,
+    };
+    match helps {
+        Helps::Yes => Ok(()),
+        Helps::No => Err(error("scripted")),
+        Helps::NoProbe => Err(error("probe")),
+        Helps::Hangs => core::future::pending().await,
     }
 }
 
@@ -367,6 +435,10 @@ impl Session for ScriptedSession {
     fn where_is_it(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
         let place = self.script.state().place.clone();
         Box::pin(core::future::ready(place))
+    }
+
+    fn resync(&mut self) -> BoxFuture<'_, Result<(), StartError>> {
+        Box::pin(help(self.script.helps(Remedy::Resync)))
     }
 
     fn transcript(&mut self) -> Vec<String> {
