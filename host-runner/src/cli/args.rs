@@ -67,11 +67,12 @@ pub(super) enum Command {
     Boards(Boards),
     /// Look for what is missing on this machine, and say how to get it
     Doctor(Doctor),
-    /// Explain a case, an error code of the API, an exit code or a verdict
+    /// Explain a case, an error code of the API, an exit code, a verdict or its cause
     #[command(after_help = "\
 Examples:
   hil explain tcp/recv/after-orderly-close
   hil explain WOULD_BLOCK        or: hil explain -3001
+  hil explain board-lost         or: hil explain crash
   hil explain exit               or: hil explain exit 97")]
     Explain(Explain),
     /// Show a finished run again, from its events
@@ -234,7 +235,8 @@ pub(super) struct Doctor {
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// A case, a code (WOULD_BLOCK or -3001), a verdict, or `exit` with or without a number
+    /// A case, a code (WOULD_BLOCK or -3001), a verdict, a cause (crash, silent), a step on the way back to a lost board
+    /// (resync, reset), or `exit` with or without a number
     #[arg(value_name = "WHAT", required = true, num_args = 1..=2, allow_negative_numbers = true)]
     pub(super) what: Vec<String>,
 }

@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn marks_and_fixes() {
         let check = |name, health, detail: &str, fix: Option<&str>| Check {
-            name,
+            name: std::borrow::Cow::Borrowed(name),
             health,
             detail: detail.into(),
             fix: fix.map(str::to_owned),

@@ -1,4 +1,4 @@
-//! `hil explain`: what a case demands, what a code means, what an exit code or a verdict says.
+//! `hil explain`: what a case demands, what a code means, what an exit code, a verdict or its cause says.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use hil_kit::Case;
 
 use super::args::Explain as Arguments;
-use super::{Failure, Shell, cases, codes, locate, print};
+use super::{Failure, Shell, cases, codes, locate, print, words};
 use crate::event::{Exit, Verdict};
 use crate::plan::{CasePattern, similar};
 use crate::report::Paint;
@@ -20,6 +20,7 @@ pub(super) fn explain(arguments: &Arguments, shell: &Shell) -> Result<Exit, Fail
         [word, number] if word == "exit" => exit(number, paint)?,
         [what] => codes::explain(what, paint)
             .or_else(|| verdict(what, paint))
+            .or_else(|| words::explain(what, paint))
             .map_or_else(|| case(what, paint), Ok)?,
         _ => return Err(unknown(&arguments.what.join(" "))),
     };
@@ -183,7 +184,7 @@ fn requirements() -> Result<Requirements, Failure> {
 
 fn unknown(word: &str) -> Failure {
     let mut known: Vec<String> = cases().iter().map(|case| case.id()).collect();
-    known.extend(codes::names().map(str::to_owned));
+    known.extend(codes::names().chain(words::names()).map(str::to_owned));
     let similar = similar(word, known.iter().map(String::as_str));
     let hint = if similar.is_empty() {
         String::new()
@@ -192,6 +193,8 @@ fn unknown(word: &str) -> Failure {
     };
     Failure::error(
         Exit::NothingSelected,
-        format!("\"{word}\" is no case, no code of the API, no verdict and not `exit`{hint}"),
+        format!(
+            "\"{word}\" is no case, no code of the API, no verdict, cause or step and not `exit`{hint}"
+        ),
     )
 }

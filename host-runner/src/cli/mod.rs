@@ -14,6 +14,7 @@ mod locate;
 mod report;
 mod run;
 mod signals;
+mod words;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

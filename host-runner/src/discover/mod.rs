@@ -12,7 +12,7 @@ mod tests;
 mod usb;
 
 pub use holder::{Holder, holders};
-pub use ports::{Port, ports};
+pub use ports::{Port, may_use, ports};
 pub use probes::{ListError, Probe, network_address, probes};
 pub use stanza::{Names, of_port, of_probe};
 pub use usb::nodes;

@@ -69,7 +69,7 @@ pub fn ports() -> Result<Vec<Port>, String> {
 
 /// Whether this user may read and write a device.
 #[must_use]
-pub(super) fn may_use(device: &Path) -> bool {
+pub fn may_use(device: &Path) -> bool {
     accessat(
         CWD,
         device,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::ports::{has_hardware, stable_name};
 use super::*;
+use crate::inventory::{Inventory, Link, SerialPort};
 
 fn probe(selector: &str, name: &str) -> Probe {
     let mut parts = selector.splitn(3, ':');
@@ -140,6 +141,51 @@ fn a_table_holds_whatever_a_device_calls_itself() {
 }
 
 #[test]
+fn the_loader_takes_every_table_as_it_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("boards.toml");
+    let mut names = Names::default();
+    let probes = [
+        probe("2e8a:000c:E661", "Debugprobe on Pico (CMSIS-DAP)"),
+        probe("0403:6010-1:FT\"5", "Dual RS232-HS"),
+        probe("1366:0101", "J-Link"),
+    ];
+    let ports = [
+        port("/dev/serial/by-id/usb-FTDI_x-if00", Some("FT232R USB UART")),
+        port("/dev/ttyS0", None),
+    ];
+    let mut text: String = probes
+        .iter()
+        .map(|probe| of_probe(probe, &mut names))
+        .collect();
+    text.extend(ports.iter().map(|port| of_port(port, &mut names)));
+    fs::write(&file, &text).expect("a file");
+    let inventory =
+        Inventory::load(&file).unwrap_or_else(|error| panic!("{text}{}", error.render(false)));
+    assert_eq!(inventory.boards.len(), probes.len() + ports.len());
+    for probe in &probes {
+        let meant = inventory.boards.iter().any(|board| {
+            board.links.iter().any(|link| match link {
+                Link::Rtt { attachment } => attachment.probe.as_ref() == Some(&probe.selector),
+                _ => false,
+            })
+        });
+        assert!(meant, "{probe:?}");
+    }
+    for port in &ports {
+        let meant = inventory.boards.iter().any(|board| {
+            board.links.iter().any(|link| match link {
+                Link::Port(SerialPort {
+                    port: path, baud, ..
+                }) => *path == port.path && *baud == 115_200,
+                _ => false,
+            })
+        });
+        assert!(meant, "{port:?}");
+    }
+}
+
+#[test]
 fn finds_the_nodes_of_a_usb_device() {
     let machine = tempfile::tempdir().expect("a directory");
     let sys = machine.path();
@@ -209,20 +255,4 @@ fn finds_chips_by_a_part_of_their_name() {
     assert_eq!(found, ["nRF52840_xxAA"]);
     assert!(chips::search("no such chip").is_empty());
     assert!(chips::search("").len() > 1000);
-}
-
-#[test]
-fn a_chip_that_nobody_knows_is_refused_with_those_that_resemble_it() {
-    assert_eq!(chips::check("nRF52840_xxAA", None), Ok(()));
-    let refused = chips::check("nRF52841_xxAA", None).expect_err("there is none");
-    assert!(refused.contains("nRF52840_xxAA"), "{refused}");
-    let refused = chips::check("CHIP", None).expect_err("there is none");
-    assert!(refused.contains("hil boards --chips"), "{refused}");
-
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    fs::write(file.path(), "name: [").expect("a file");
-    let refused = chips::check("CHIP", Some(file.path())).expect_err("no YAML");
-    assert!(refused.contains("cannot be used"), "{refused}");
-    let missing = chips::check("CHIP", Some(Path::new("/no/such.yaml"))).expect_err("no file");
-    assert!(missing.contains("/no/such.yaml"), "{missing}");
 }

@@ -5,6 +5,8 @@
 use core::str::FromStr;
 use std::path::{Path, PathBuf};
 
+use probe_rs::probe::DebugProbeSelector;
+
 use super::diagnostic::similar;
 use super::load::choice;
 use super::reader::Table;
@@ -217,10 +219,8 @@ fn description(table: &mut Table<'_, '_>, directory: &Path) -> Option<PathBuf> {
 /// `VID:PID` or `VID:PID:SERIAL`.
 fn probe(table: &mut Table<'_, '_>) -> Option<String> {
     let selector = table.text("probe")?;
-    let mut parts = selector.value.splitn(3, ':');
-    let number =
-        |part: Option<&str>| part.is_some_and(|part| u16::from_str_radix(part, 16).is_ok());
-    if number(parts.next()) && number(parts.next()) {
+    // As the driver reads it, `VID:PID-INTERFACE` of a probe with several included.
+    if selector.value.parse::<DebugProbeSelector>().is_ok() {
         return Some(selector.value);
     }
     table.problem(

@@ -1,6 +1,4 @@
-//! What this machine has of what the boards of an inventory need, as data for `hil doctor`.
-//!
-//! Must not: install or change anything, or print.
+//! What the boards of this machine need of it: compilers, the emulator, addresses, room.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -10,8 +8,9 @@ use std::time::Instant;
 use rustix::fs::statvfs;
 use rustix::pty::{OpenptFlags, openpt};
 
+use super::Check;
 use crate::board;
-use crate::inventory::{BoardKind, Firmware, Inventory};
+use crate::inventory::Inventory;
 use crate::lan::{Lan, LanKind, Wire};
 
 /// The oldest QEMU that the boards are known to work with.
@@ -22,115 +21,6 @@ const FREE_MIB: u64 = 2048;
 
 /// Target of the emulated board's image.
 const THUMB: &str = "thumbv7m-none-eabi";
-
-/// How a check came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Health {
-    /// Fine.
-    Ok,
-    /// Works, but not as well as it could.
-    Warn,
-    /// Something does not work without it.
-    Missing,
-}
-
-/// One thing looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// What.
-    pub name: &'static str,
-    /// How it came out.
-    pub health: Health,
-    /// What was found.
-    pub detail: String,
-    /// What to do about it, if something is to be done.
-    pub fix: Option<String>,
-}
-
-impl Check {
-    fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            name,
-            health: Health::Ok,
-            detail: detail.into(),
-            fix: None,
-        }
-    }
-
-    fn warn(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            name,
-            health: Health::Warn,
-            detail: detail.into(),
-            fix: Some(fix.into()),
-        }
-    }
-
-    fn missing(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            name,
-            health: Health::Missing,
-            detail: detail.into(),
-            fix: Some(fix.into()),
-        }
-    }
-}
-
-/// Looks at everything that the boards of this inventory need.
-#[must_use]
-pub fn checks(inventory: &Inventory) -> Vec<Check> {
-    let boards = &inventory.boards;
-    let emulated = boards
-        .iter()
-        .any(|board| matches!(board.kind, BoardKind::Qemu { .. }));
-    let built = boards
-        .iter()
-        .any(|board| matches!(board.firmware, Firmware::Crate(_)));
-    let native = boards
-        .iter()
-        .any(|board| matches!(board.kind, BoardKind::Native { .. }));
-    let mut checks = vec![board_list(inventory)];
-    if built {
-        checks.push(cargo());
-    }
-    if emulated {
-        if built {
-            checks.push(thumb_target());
-        }
-        checks.extend([qemu(), pseudo_terminal()]);
-    }
-    checks.push(loopback("loopback", Ipv4Addr::LOCALHOST));
-    if native {
-        checks.push(loopback(
-            "second loopback address",
-            Ipv4Addr::new(127, 0, 0, 2),
-        ));
-    }
-    if boards
-        .iter()
-        .any(|board| matches!(board.lan, Lan::Auto | Lan::Wire))
-    {
-        checks.push(wire(inventory));
-    }
-    let target = boards.first().map_or_else(
-        || Path::new(".").into(),
-        |board| board.workspace.join("target"),
-    );
-    checks.extend([free_disk(&target), leftovers()]);
-    checks
-}
-
-fn board_list(inventory: &Inventory) -> Check {
-    let names: Vec<&str> = inventory
-        .boards
-        .iter()
-        .map(|board| board.name.as_str())
-        .collect();
-    Check::ok(
-        "boards.toml",
-        format!("{}: {}", inventory.path.display(), names.join(", ")),
-    )
-}
 
 /// First line of a program's output, if it runs.
 fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
@@ -145,14 +35,14 @@ fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
         .map(String::from)
 }
 
-fn cargo() -> Check {
+pub(super) fn cargo() -> Check {
     match first_line("cargo", &["--version"]) {
         Some(version) => Check::ok("cargo", version),
         None => Check::missing("cargo", "cannot be run", "install Rust: https://rustup.rs"),
     }
 }
 
-fn thumb_target() -> Check {
+pub(super) fn thumb_target() -> Check {
     let name = "Cortex-M target";
     let libraries = first_line("rustc", &["--print", "target-libdir", "--target", THUMB]);
     // The directory is named whether it exists or not; only what is in it proves anything.
@@ -175,7 +65,7 @@ fn thumb_target() -> Check {
     }
 }
 
-fn qemu() -> Check {
+pub(super) fn qemu() -> Check {
     let Some(line) = first_line("qemu-system-arm", &["--version"]) else {
         return Check::missing(
             "QEMU",
@@ -202,7 +92,7 @@ fn version(line: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-fn pseudo_terminal() -> Check {
+pub(super) fn pseudo_terminal() -> Check {
     match openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY) {
         Ok(_) => Check::ok("pseudo-terminals", "can be opened"),
         Err(error) => Check::missing(
@@ -213,7 +103,7 @@ fn pseudo_terminal() -> Check {
     }
 }
 
-fn loopback(name: &'static str, address: Ipv4Addr) -> Check {
+pub(super) fn loopback(name: &'static str, address: Ipv4Addr) -> Check {
     match TcpListener::bind((address, 0)) {
         Ok(_) => Check::ok(name, format!("{address} can be bound")),
         Err(error) => Check::missing(
@@ -225,7 +115,7 @@ fn loopback(name: &'static str, address: Ipv4Addr) -> Check {
 }
 
 /// Boards that can use nothing else cannot run without a wire; others lack some cases.
-fn wire(inventory: &Inventory) -> Check {
+pub(super) fn wire(inventory: &Inventory) -> Check {
     let name = "wire";
     let began = Instant::now();
     let refusal = match Wire::probe() {
@@ -261,7 +151,7 @@ fn wire(inventory: &Inventory) -> Check {
     }
 }
 
-fn free_disk(target: &Path) -> Check {
+pub(super) fn free_disk(target: &Path) -> Check {
     let name = "free disk space";
     // The nearest directory that exists: target is made by the first build.
     let existing = target
@@ -290,7 +180,7 @@ fn free_disk(target: &Path) -> Check {
     }
 }
 
-fn leftovers() -> Check {
+pub(super) fn leftovers() -> Check {
     let name = "leftovers of killed runs";
     match board::leftovers() {
         Ok(found) if found.is_empty() => Check::ok(name, "none"),
@@ -325,26 +215,5 @@ mod tests {
         );
         assert_eq!(version("QEMU emulator version 10.0.0"), Some((10, 0)));
         assert_eq!(version("QEMU"), None);
-    }
-
-    #[test]
-    fn looks_only_at_what_the_boards_need() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let file = directory.path().join("boards.toml");
-        let text = "[board.a]\nkind = \"native\"\nfirmware = { elf = \"a\" }\nport = \"posix\"\n";
-        std::fs::write(&file, text).expect("a file");
-        let checks = checks(&Inventory::load(&file).expect("nothing is wrong with it"));
-        let names: Vec<_> = checks.iter().map(|check| check.name).collect();
-        assert!(
-            names.contains(&"loopback") && names.contains(&"free disk space"),
-            "{names:?}"
-        );
-        assert!(
-            !names.contains(&"QEMU") && !names.contains(&"cargo"),
-            "{names:?}"
-        );
-        for check in checks {
-            assert_eq!(check.fix.is_none(), check.health == Health::Ok, "{check:?}");
-        }
     }
 }
