@@ -1,6 +1,7 @@
 //! The debug probes that boards are reached through, and the chips behind them.
 //!
-//! What is wrong is said in the words of a run: [`ProbeError`]. Must not: reset a chip, or write to it.
+//! What is wrong is said in the words of a run: [`ProbeError`]. Must not: write to a chip; and the core stops for no
+//! longer than attaching takes.
 
 use core::time::Duration;
 use std::net::TcpStream;
@@ -8,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::Check;
 use crate::discover::{self, ListError, Probe, holders, network_address};
-use crate::inventory::{Board, BoardKind, Link};
-use crate::link::rtt::{Attachment, ProbeError};
+use crate::inventory::{Board, BoardKind, Firmware, Link};
+use crate::link::rtt::{Attachment, Examined, ProbeError, Rtt};
 
 /// Listing takes milliseconds; a USB device that does not answer would take for ever.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -81,14 +82,39 @@ fn of_machine(listed: &Result<Vec<Probe>, ListError>) -> Check {
 
 fn of_board(board: &Board, attachment: &Attachment, listed: &[Probe]) -> Check {
     let name = format!("probe of {}", board.name);
-    match examine(attachment, listed) {
-        Ok(found) => Check::ok(name, found),
+    let elf = match &board.firmware {
+        Firmware::Elf(path) => Some(path.as_path()).filter(|path| path.is_file()),
+        // Whether it is built, and as what, is known when it has been built.
+        Firmware::Crate(_) => None,
+    };
+    match find(attachment, listed).and_then(|probe| Ok((probe, look(attachment, elf)?))) {
+        Ok((probe, seen)) => Check::ok(name, format!("{probe}; {}", in_words(&seen))),
         Err(error) => Check::missing(name, error.to_string(), advice(&error)),
     }
 }
 
-/// What is there, or the first thing that is wrong.
-fn examine(attachment: &Attachment, listed: &[Probe]) -> Result<String, ProbeError> {
+/// Opens it and attaches to the chip, in a process that can be ended.
+fn look(attachment: &Attachment, elf: Option<&Path>) -> Result<Examined, ProbeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ProbeError::Child {
+            problem: error.to_string(),
+        })?;
+    runtime.block_on(Rtt::examine(attachment, elf))
+}
+
+fn in_words(seen: &Examined) -> String {
+    let image = match seen.runs_image {
+        None => "",
+        Some(true) => ", the image is on it",
+        Some(false) => ", another image is on it or none: a run writes the right one",
+    };
+    format!("{} is {}{image}", seen.chip, seen.core)
+}
+
+/// The probe that is meant, or the first thing that is wrong with it.
+fn find(attachment: &Attachment, listed: &[Probe]) -> Result<String, ProbeError> {
     let probe = match attachment.probe.as_deref() {
         Some(selector) if network_address(selector).is_some() => in_network(selector)?,
         Some(selector) => {
@@ -203,20 +229,20 @@ mod tests {
     #[test]
     fn the_only_probe_needs_no_name_and_several_do() {
         let one = [probe("2e8a:000c:A", true)];
-        assert!(examine(&named(None), &one).is_ok());
+        assert!(find(&named(None), &one).is_ok());
         let two = [probe("2e8a:000c:A", true), probe("2e8a:000c:B", true)];
-        let error = examine(&named(None), &two).expect_err("which one?");
+        let error = find(&named(None), &two).expect_err("which one?");
         assert!(matches!(error, ProbeError::Several { .. }), "{error}");
-        assert!(examine(&named(Some("2e8a:000c:B")), &two).is_ok());
-        assert_eq!(examine(&named(None), &[]), Err(ProbeError::NoProbe));
+        assert!(find(&named(Some("2e8a:000c:B")), &two).is_ok());
+        assert_eq!(find(&named(None), &[]), Err(ProbeError::NoProbe));
     }
 
     #[test]
     fn a_probe_that_is_not_there_or_not_permitted() {
         let listed = [probe("2e8a:000c:A", false)];
-        let error = examine(&named(Some("0483:374b")), &listed).expect_err("not there");
+        let error = find(&named(Some("0483:374b")), &listed).expect_err("not there");
         assert!(error.to_string().contains("2e8a:000c:A"), "{error}");
-        let error = examine(&named(Some("2e8a:000c")), &listed).expect_err("not permitted");
+        let error = find(&named(Some("2e8a:000c")), &listed).expect_err("not permitted");
         assert!(matches!(error, ProbeError::Forbidden { .. }), "{error}");
         assert!(advice(&error).contains("ci/udev/69-hil-probes.rules"));
     }
@@ -225,9 +251,9 @@ mod tests {
     fn a_probe_in_the_network_listens_or_does_not() {
         let server = TcpListener::bind("127.0.0.1:0").expect("a port");
         let selector = format!("1d50:6018:{}", server.local_addr().expect("an address"));
-        assert!(examine(&named(Some(&selector)), &[]).is_ok());
+        assert!(find(&named(Some(&selector)), &[]).is_ok());
         drop(server);
-        let error = examine(&named(Some(&selector)), &[]).expect_err("it is gone");
+        let error = find(&named(Some(&selector)), &[]).expect_err("it is gone");
         assert!(matches!(error, ProbeError::NobodyListens { .. }), "{error}");
     }
 

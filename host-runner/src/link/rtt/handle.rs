@@ -16,8 +16,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::keeper::{Call, Keeper, RttGone};
-use super::message::{self, Answer, Opening, Wish, Word};
-use super::{Attachment, Options, ProbeError, child};
+use super::message::{self, Answer, Examination, Opening, Wish, Word};
+use super::{Attachment, Examined, Options, ProbeError, child};
 use crate::board::spawn_lasting;
 use crate::event::CrashReport;
 use crate::helper;
@@ -59,6 +59,33 @@ impl Rtt {
         };
         rtt.run(Wish::Open(Box::new(opening))).await?;
         Ok(rtt)
+    }
+
+    /// Opens the probe, attaches to the chip and looks whether the image is there and its RTT works; then lets go of
+    /// both. Writes nothing. Wants a runtime. Dropping the future leaves nothing behind.
+    ///
+    /// # Errors
+    /// What is wrong, as [`open`](Self::open) would say it.
+    pub async fn examine(
+        attachment: &Attachment,
+        elf: Option<&Path>,
+    ) -> Result<Examined, ProbeError> {
+        let child = Self::spawn(Options::default()).map_err(|error| ProbeError::Child {
+            problem: error.to_string(),
+        })?;
+        let examination = Examination {
+            attachment: attachment.clone(),
+            elf: elf.map(Path::to_path_buf),
+        };
+        match child
+            .call(Wish::Examine(Box::new(examination)), Vec::new())
+            .await?
+        {
+            Answer::Examined(examined) => Ok(examined),
+            _ => Err(ProbeError::Child {
+                problem: "it answered something else".into(),
+            }),
+        }
     }
 
     fn spawn(options: Options) -> io::Result<Self> {

@@ -199,7 +199,7 @@ enum Heard {
 
 const fn first_step(wish: &Wish) -> Step {
     match wish {
-        Wish::Open(_) => Step::Open,
+        Wish::Open(_) | Wish::Examine(_) => Step::Open,
         Wish::Reset | Wish::Close => Step::Reset,
         Wish::Reflash => Step::Flash,
         Wish::WhereIsIt => Step::Look,

@@ -16,7 +16,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Attachment, ProbeError, Progress};
+use super::{Attachment, Examined, ProbeError, Progress};
 use crate::event::CrashReport;
 
 /// Longest message, in bytes: below what the system takes as one datagram.
@@ -39,6 +39,8 @@ pub(super) struct Request {
 pub(super) enum Wish {
     /// Opens probe and chip, brings the image there and starts it. Once, and first. With the ends.
     Open(Box<Opening>),
+    /// Opens probe and chip, looks, and ends. Instead of everything else.
+    Examine(Box<Examination>),
     /// Starts the image again. With new ends.
     Reset,
     /// Writes the image again and starts it. With new ends.
@@ -58,6 +60,15 @@ pub(super) struct Opening {
     pub(super) elf: PathBuf,
     /// How long the image may take until its RTT is there.
     pub(super) boot: Duration,
+}
+
+/// What [`Wish::Examine`] is about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Examination {
+    /// Probe and chip.
+    pub(super) attachment: Attachment,
+    /// The image that should be there, if one is at hand.
+    pub(super) elf: Option<PathBuf>,
 }
 
 /// What the runner gets to hear.
@@ -99,6 +110,8 @@ pub(super) enum Answer {
     },
     /// Where the core is, unless it waits for something to happen.
     Where(Option<Box<CrashReport>>),
+    /// What was seen.
+    Examined(Examined),
     /// It is done.
     Done,
 }

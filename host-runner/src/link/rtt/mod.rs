@@ -23,4 +23,4 @@ pub use child::serve_if_asked;
 pub use error::ProbeError;
 pub use handle::Rtt;
 pub use keeper::RttGone;
-pub use options::{Options, Phase, Progress};
+pub use options::{Examined, Options, Phase, Progress};

@@ -1,4 +1,4 @@
-//! How a board behind a probe is to be opened, and what is said while that takes long.
+//! How a board behind a probe is to be opened, what is said while that takes long, and what a look at one shows.
 
 use core::fmt;
 use core::time::Duration;
@@ -54,4 +54,15 @@ pub enum Phase {
     Program,
     /// What was written is read back.
     Verify,
+}
+
+/// What a look at a chip has shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examined {
+    /// Its name.
+    pub chip: String,
+    /// What its core does: `running`, `sleeping`, `halted` and the like.
+    pub core: String,
+    /// Whether it has the image, and its RTT with it; unknown if no image was at hand.
+    pub runs_image: Option<bool>,
 }

@@ -91,6 +91,11 @@ impl Doorbell {
     }
 }
 
+/// Whether a channel of this name is of the link.
+pub(super) fn is_of_link(name: &str) -> bool {
+    parse(name).is_some()
+}
+
 /// Whether a channel of this name is of the link, and which doorbell it announces.
 fn parse(name: &str) -> Option<Option<u32>> {
     let mut words = name.split_ascii_whitespace();

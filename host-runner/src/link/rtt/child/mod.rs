@@ -4,6 +4,7 @@
 //! Must not: outlive the runner, or write anywhere but to its sockets.
 
 mod channels;
+mod examine;
 mod flash;
 mod image;
 mod look;

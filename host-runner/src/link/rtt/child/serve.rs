@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::image::Image;
 use super::pump::{Ended, Link};
 use super::start::{CORE, NoRtt, failed, start};
-use super::{Runner, flash, in_words, look, open};
+use super::{Runner, examine, flash, in_words, look, open};
 use crate::event::CrashReport;
 use crate::link::rtt::message::{Answer, Opening, Request, Step, Wish, Word};
 use crate::link::rtt::{ProbeError, explain};
@@ -46,8 +46,15 @@ fn attend(runner: &Runner) {
     let Some((request, ends)) = runner.listen() else {
         return;
     };
-    let Wish::Open(opening) = request.wish else {
-        return;
+    let opening = match request.wish {
+        Wish::Open(opening) => opening,
+        Wish::Examine(examination) => {
+            // Said when the chip is left alone again.
+            let examined = examine::examine(&examination, runner).map(Answer::Examined);
+            answer(runner, request.id, examined);
+            return;
+        }
+        Wish::Reset | Wish::Reflash | Wish::WhereIsIt | Wish::Close => return,
     };
     let mut board = match Board::open(*opening, ends, runner) {
         Ok(board) => board,
@@ -65,7 +72,7 @@ fn attend(runner: &Runner) {
             return;
         };
         let done = match wish {
-            Wish::Open(_) => Err(ProbeError::Child {
+            Wish::Open(_) | Wish::Examine(_) => Err(ProbeError::Child {
                 problem: "it is open".into(),
             }),
             Wish::Reset => board.restart(false, ends, runner),

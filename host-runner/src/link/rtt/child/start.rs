@@ -139,7 +139,8 @@ pub(super) const fn is_stopped(status: CoreStatus) -> bool {
     matches!(status, CoreStatus::Halted(_) | CoreStatus::LockedUp)
 }
 
-fn in_a_word(status: CoreStatus) -> &'static str {
+/// What the core does.
+pub(super) fn in_a_word(status: CoreStatus) -> &'static str {
     match status {
         CoreStatus::Running => "running",
         CoreStatus::Halted(_) => "halted",
