@@ -121,3 +121,47 @@ fn bad_arguments_are_explained() {
         assert!(said.contains(part), "{said}");
     }
 }
+
+#[cfg(feature = "crash-commands")]
+#[test]
+fn it_breaks_as_asked_or_says_that_it_cannot() {
+    use nsapi_protocol::frame::{MAX_FRAME, encode};
+    use nsapi_protocol::{CrashKind, Reject, Request};
+
+    let greeted = || {
+        let mut board = board(&[]);
+        let hello = Op::Hello {
+            protocol: PROTOCOL,
+            nonce: 5,
+        };
+        let claimed = ask(&mut board.stream, hello, |answer| match answer {
+            Answer::Hello(hello) => hello.capabilities >> 16 & 1 == 1,
+            other => panic!("{other:?}"),
+        });
+        assert!(claimed);
+        board
+    };
+    let how = CrashKind::BusFault;
+    ask(&mut greeted().stream, Op::Crash { how }, |answer| {
+        assert_eq!(answer, Answer::Rejected(Reject::Unclaimed));
+    });
+    for how in [
+        CrashKind::Panic,
+        CrashKind::StackOverflow,
+        CrashKind::Lockup,
+    ] {
+        let mut board = greeted();
+        let op = Op::Crash { how };
+        let mut frame = [0; MAX_FRAME];
+        let frame = encode(
+            &Request {
+                id: u16::MAX / 2,
+                op,
+            },
+            &mut frame,
+        )
+        .unwrap();
+        std::io::Write::write_all(&mut board.stream, frame).unwrap();
+        assert!(!board.process.wait().unwrap().success(), "{how:?}");
+    }
+}

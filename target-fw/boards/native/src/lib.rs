@@ -10,6 +10,8 @@
 mod args;
 mod build_id;
 mod clock;
+#[cfg(feature = "crash-commands")]
+mod crash;
 mod jitter;
 mod link;
 mod parent;
@@ -115,6 +117,8 @@ fn serve<I: Iut + 'static>(args: Arguments, iut: &'static I, work: &dyn Work) ->
     if work.restarts() {
         agent.allow_restart();
     }
+    #[cfg(feature = "crash-commands")]
+    agent.allow_crash(crash::on_request);
     let mut link = match listener {
         Some(listener) => listener.accept()?,
         None => RunnerLink::at_standard_input()?,
