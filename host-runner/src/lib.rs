@@ -1,8 +1,8 @@
 //! The runner as a library: what the binary `hil` is wired together from.
 //!
 //! [`inventory`] knows which boards there are, [`board`] starts one, [`link`] is the bytes to its agent and
-//! [`lan`] what carries its frames. None of these knows a case or a verdict. [`plan`] decides what runs,
-//! [`engine`] runs and judges it, [`event`] is what it says about it,
+//! [`lan`] what carries its frames; [`target_log`] is what the target says besides. None of these knows a case or a
+//! verdict. [`plan`] decides what runs, [`engine`] runs and judges it, [`event`] is what it says about it,
 //! [`report`] what people and machines get to see of that; [`mod@bench`] measures instead; [`cli`] is the
 //! command line.
 
@@ -22,3 +22,4 @@ pub mod plan;
 pub mod report;
 pub mod requirements;
 pub mod symbols;
+pub mod target_log;

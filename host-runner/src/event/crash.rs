@@ -185,6 +185,23 @@ impl fmt::Display for CrashReport {
     }
 }
 
+impl fmt::Display for LogLine {
+    /// As the log's file has it: `[   123.456 ms] info  text  (file:line)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(at) = self.at_us {
+            write!(f, "[{:>6}.{:03} ms] ", at / 1000, at % 1000)?;
+        }
+        if let Some(level) = &self.level {
+            write!(f, "{level:<5} ")?;
+        }
+        f.write_str(&self.text)?;
+        match &self.at {
+            Some(at) => write!(f, "  ({at})"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.function)?;
