@@ -42,9 +42,13 @@ use crate::event::CrashReport;
 use crate::inventory::{Board, BoardKind, Link};
 use crate::lan::LanKind;
 use crate::link::LinkKind;
+use crate::target_log::TargetLog;
 
 /// Time a board gets to end by itself before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Name of the file with what the target logs, in the board's directory of the evidence.
+const TARGET_LOG: &str = "target.log";
 
 /// Directories that killed runners have left; the next start of a board removes them.
 ///
@@ -83,6 +87,8 @@ pub struct RunningBoard {
     monitor: Arc<Monitor>,
     channel: Option<Box<dyn Channel>>,
     started_in: Duration,
+    // After the machine: what that has said last is taken when this is dropped.
+    log: Arc<TargetLog>,
     // In this order: the directory is removed before the lock is freed.
     run_dir: RunDir,
     _lock: BoardLock,
@@ -102,6 +108,8 @@ pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard
     };
     let lock = BoardLock::take(board)?;
     std::fs::create_dir_all(&options.evidence).map_err(at(&options.evidence))?;
+    let log_file = options.evidence.join(TARGET_LOG);
+    let log = TargetLog::create(&log_file, &image.elf, &board.workspace).map_err(at(&log_file))?;
     let run_dir = RunDir::create()?;
     let monitor = Arc::default();
     let lan = if options.joined {
@@ -119,6 +127,7 @@ pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard
         monitor,
         channel: None,
         started_in: Duration::ZERO,
+        log: Arc::new(log),
         run_dir,
         _lock: lock,
     };
@@ -166,6 +175,12 @@ impl RunningBoard {
     #[must_use]
     pub fn why_no_wire(&self) -> Option<&str> {
         self.lan.worse.as_deref()
+    }
+
+    /// What its target logs; it is taken over restarts.
+    #[must_use]
+    pub fn target_log(&self) -> Arc<TargetLog> {
+        Arc::clone(&self.log)
     }
 
     /// The build id that its agent must announce, if the image has one.
@@ -289,7 +304,7 @@ impl RunningBoard {
     #[must_use]
     pub fn evidence_files(&self) -> Vec<(&'static str, PathBuf)> {
         let files = match self.board.kind {
-            BoardKind::Native { .. } => vec![("target log", self.evidence.join("target.log"))],
+            BoardKind::Native { .. } => vec![("target log", self.evidence.join(TARGET_LOG))],
             BoardKind::Qemu { .. } => qemu::evidence_files(&self.evidence),
             BoardKind::Probe | BoardKind::Serial => Vec::new(),
         };
@@ -322,12 +337,12 @@ impl RunningBoard {
         };
         let (machine, channel): (Machine, Box<dyn Channel>) = match (&self.board.kind, &self.link) {
             (BoardKind::Native { stack }, _) => {
-                let log = self.evidence.join("target.log");
                 let mut agent = Command::new(&self.image.elf);
                 agent.args(&self.board.arguments);
                 let attached = self.lan.attach(name, *stack, agent).await?;
                 let (process, stream) =
-                    native::start(name, &self.image, attached, self.run_dir.path(), &log).await?;
+                    native::start(name, &self.image, attached, self.run_dir.path(), &self.log)
+                        .await?;
                 (Machine::Process(process), Box::new(stream))
             }
             (BoardKind::Qemu { machine }, Link::Serial { .. }) => {
@@ -338,6 +353,7 @@ impl RunningBoard {
                     &self.image,
                     back_end,
                     &self.evidence,
+                    &self.log,
                     &self.monitor,
                 )
                 .await?;

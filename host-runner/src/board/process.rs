@@ -24,6 +24,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{oneshot, watch};
 
 use super::firmware::tail;
+use crate::target_log::Attached;
 
 /// What is shown of the log of a process that ended.
 const LAST_WORDS: usize = 600;
@@ -46,6 +47,15 @@ pub(super) enum Blame {
     Words(&'static str),
 }
 
+/// Where the last words of a process are found.
+#[derive(Debug)]
+pub(super) enum LastWords {
+    /// At the end of a file that it writes.
+    File(PathBuf),
+    /// They are what its log says last.
+    Log(Attached),
+}
+
 /// Status of a Rust program whose main thread has panicked.
 const PANICKED: i32 = 101;
 
@@ -58,11 +68,11 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Spawns `command`; `log` is the file its last words are taken from.
+    /// Spawns `command`.
     pub(super) async fn spawn(
         name: &'static str,
         mut command: Command,
-        log: PathBuf,
+        last_words: impl Into<LastWords>,
         blame: Blame,
     ) -> io::Result<Self> {
         // A group of its own: Ctrl-C on the terminal is for the runner, which stops the board in order.
@@ -88,19 +98,15 @@ impl Process {
         let child = Arc::new(Mutex::new(child));
         let (tell, ended) = watch::channel(None);
         let (watched, readable) = (Arc::clone(&child), Arc::clone(&pidfd));
+        let last_words = last_words.into();
         tokio::spawn(async move {
             let _ = readable.readable().await;
             let status = watched
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .wait();
-            let said = std::fs::read(log).unwrap_or_default();
-            let _ = tell.send(Some(describe(
-                name,
-                status,
-                &String::from_utf8_lossy(&said),
-                blame,
-            )));
+            let said = last_words.heard().await;
+            let _ = tell.send(Some(describe(name, status, &said, blame)));
         });
         Ok(Self {
             child,
@@ -142,6 +148,31 @@ impl Process {
     pub(super) async fn finish(self, patience: Duration) {
         let _ = tokio::time::timeout(patience, self.gone()).await;
         // Dropping kills and reaps what is left.
+    }
+}
+
+impl LastWords {
+    /// Of a process that has ended.
+    async fn heard(self) -> String {
+        match self {
+            Self::File(path) => {
+                let said = std::fs::read(path).unwrap_or_default();
+                String::from_utf8_lossy(&said).into_owned()
+            }
+            Self::Log(log) => log.last_words().await,
+        }
+    }
+}
+
+impl From<PathBuf> for LastWords {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl From<Attached> for LastWords {
+    fn from(log: Attached) -> Self {
+        Self::Log(log)
     }
 }
 

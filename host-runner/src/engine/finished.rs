@@ -8,7 +8,11 @@ use super::attempt::{Attempts, Outcome};
 use super::judge::Judgement;
 use super::run::BoardPlan;
 use super::session::Session;
-use crate::event::{CaseFinished, Step, Trait, Verdict};
+use crate::event::{CaseFinished, LogLine, Step, Trait, Verdict};
+
+/// Lines of the target's log that a case keeps which nobody has to look at: the journal of hundreds of them stays
+/// small, and `-v` shows what is usual. The file target.log has all.
+const USUAL_LOG: usize = 20;
 
 /// The event of a case that ran.
 pub(super) fn of(
@@ -28,6 +32,8 @@ pub(super) fn of(
     } = attempts.verdict();
     let attention = judgement.verdict.needs_attention();
     let transcript = session.transcript();
+    let log = session.target_log();
+    let look = attention || judgement.verdict == Verdict::Xfail;
     CaseFinished {
         elapsed_ms: milliseconds(elapsed),
         attempts: made,
@@ -49,11 +55,8 @@ pub(super) fn of(
             })
             .collect(),
         crash,
-        transcript: if attention || judgement.verdict == Verdict::Xfail {
-            transcript
-        } else {
-            Vec::new()
-        },
+        log: if look { log } else { last(log) },
+        transcript: if look { transcript } else { Vec::new() },
         evidence: if attention {
             session.evidence()
         } else {
@@ -109,7 +112,47 @@ pub(super) fn without_run(
     }
 }
 
+/// The end of a log that nobody has to look at.
+fn last(mut log: Vec<LogLine>) -> Vec<LogLine> {
+    let left_out = log.len().saturating_sub(USUAL_LOG);
+    if left_out > 0 {
+        log.drain(..left_out);
+        let text = format!("({left_out} earlier lines are in target.log)");
+        log.insert(
+            0,
+            LogLine {
+                text,
+                ..LogLine::default()
+            },
+        );
+    }
+    log
+}
+
 /// With a precision of a microsecond, which is all that is measured.
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(lines: usize) -> Vec<LogLine> {
+        (0..lines)
+            .map(|number| LogLine {
+                text: number.to_string(),
+                ..LogLine::default()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_usual_log_is_kept_and_of_a_long_one_the_end() {
+        assert_eq!(last(log(USUAL_LOG)), log(USUAL_LOG));
+        let cut = last(log(USUAL_LOG + 3));
+        assert_eq!(cut.len(), USUAL_LOG + 1);
+        assert_eq!(cut[0].text, "(3 earlier lines are in target.log)");
+        assert_eq!(cut[1].text, "3");
+    }
 }

@@ -8,21 +8,23 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hil_kit::dut::{Expected, GreetError};
+use hil_kit::dut::{Expected, GreetError, Tap};
 use hil_kit::rig::{BoxFuture, Channel, SocketFactory};
 use hil_kit::{Case, CaseRig, Dut, Observation, run_case};
 
 use super::beacon::Beacons;
 use super::capture;
 use super::coming_up::come_up;
+use super::ears::Ears;
 use super::link_log::LinkLog;
 use super::preflight::passes;
 use super::session::{Gone, Loss, Ready, Remedy, RunOne, Session, StartError, Starter};
 use crate::board::{self, BoardError, Image, RunningBoard, StartOptions};
-use crate::event::Identity;
+use crate::event::{Identity, LogLine};
 use crate::inventory::{Board, Firmware};
 use crate::lan::LanKind;
 use crate::plan::{Claims, LanFacts};
+use crate::target_log::TargetLog;
 
 /// How long an agent may take to answer its greeting, on the reference.
 const GREETING: Duration = Duration::from_secs(3);
@@ -93,6 +95,7 @@ impl LiveStarter {
     async fn recovered(&self, remedy: Remedy) -> Result<Box<dyn Session>, StartError> {
         let running = lock(&self.slot).take();
         let mut loan = Loan::of(&self.slot, running);
+        loan.board()?.target_log().begin(remedy.name());
         let channel = loan.board()?.remedy(remedy).await.map_err(board_error)?;
         self.greeted(loan, channel, false).await
     }
@@ -105,8 +108,13 @@ impl LiveStarter {
     ) -> Result<Box<dyn Session>, StartError> {
         let running = loan.board()?;
         self.log.mark(&format!("{} started", running.describe()));
+        let target_log = running.target_log();
+        let tap: Arc<dyn Tap> = Arc::new(Ears {
+            link: Arc::clone(&self.log),
+            target: Arc::clone(&target_log),
+        });
         let expected = Expected {
-            tap: Some(Arc::clone(&self.log) as _),
+            tap: Some(Arc::clone(&tap)),
             ..self.expected(running)
         };
         let deadline = GREETING.mul_f64(self.board.deadline_scale.max(1.0));
@@ -165,6 +173,8 @@ impl LiveStarter {
             allowance: self.board.rtt_allowance,
             log: Arc::clone(&self.log),
             beacons: Arc::clone(&self.beacons),
+            target_log,
+            tap,
             run_dir: self.run_dir.clone(),
             evidence: self.options.evidence.clone(),
             link_log: self.options.evidence.join("link.log"),
@@ -254,6 +264,9 @@ struct LiveSession {
     allowance: Duration,
     log: Arc<LinkLog>,
     beacons: Arc<Beacons>,
+    target_log: Arc<TargetLog>,
+    /// Hears what goes over the link.
+    tap: Arc<dyn Tap>,
     run_dir: PathBuf,
     /// The board's directory in it.
     evidence: PathBuf,
@@ -269,6 +282,7 @@ impl Session for LiveSession {
         // A scope of its own for every attempt; 0 is nobody's.
         self.scope = self.scope.checked_add(1).unwrap_or(1);
         self.log.begin(&case.id());
+        self.target_log.begin(&case.id());
         let rig = CaseRig {
             dut: self.dut.clone(),
             identity: Arc::clone(&self.identity),
@@ -320,7 +334,7 @@ impl Session for LiveSession {
         Box::pin(async {
             let expected = Expected {
                 nonce: fresh_nonce(),
-                tap: Some(Arc::clone(&self.log) as _),
+                tap: Some(Arc::clone(&self.tap)),
                 ..Expected::default()
             };
             let identity = self.dut.greet_again(expected, BEACON).await.ok()?;
@@ -332,18 +346,23 @@ impl Session for LiveSession {
     fn resync(&mut self) -> BoxFuture<'_, Result<(), StartError>> {
         Box::pin(async {
             self.log.mark("the agent is greeted again");
+            self.target_log.begin(Remedy::Resync.name());
             let before = &self.identity;
             let expected = Expected {
                 board: Some(before.board.clone()),
                 build_id: Some(before.build_id.clone()),
                 nonce: fresh_nonce(),
-                tap: Some(Arc::clone(&self.log) as _),
+                tap: Some(Arc::clone(&self.tap)),
             };
             let greeted = self.dut.greet_again(expected, RESYNC).await;
             self.identity = greeted.map_err(greet_error)?;
             come_up(&self.dut, &self.identity, 1.0).await;
             Ok(())
         })
+    }
+
+    fn target_log(&mut self) -> Vec<LogLine> {
+        self.target_log.since_begin()
     }
 
     fn transcript(&mut self) -> Vec<String> {

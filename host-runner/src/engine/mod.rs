@@ -14,6 +14,7 @@ mod beacon;
 mod capture;
 mod coming_up;
 pub mod deviations;
+mod ears;
 mod emitter;
 mod finished;
 pub mod judge;

@@ -81,7 +81,7 @@ pub trait Session: Send {
         })
     }
 
-    /// What the target has written to its log since the case began.
+    /// What the target has written to its log since the case began; before the first case, since its start.
     fn target_log(&mut self) -> Vec<LogLine> {
         Vec::new()
     }

@@ -253,13 +253,14 @@ impl Worker<'_> {
             prepared = self.board.starter.prepare() => prepared.map_err(NoSession::Failed)?,
         }
         let began = Instant::now();
-        let session = tokio::select! {
+        let mut session = tokio::select! {
             biased;
             () = self.stop.at_least(StopLevel::Stop) => return Err(NoSession::Interrupted),
             started = self.board.starter.start() => started.map_err(NoSession::Failed)?,
         };
         let start_to_ready_ms = milliseconds_since(began);
         let ready = session.ready().clone();
+        let log = session.target_log();
         self.emitter
             .emit(Event::BoardStarted(Box::new(BoardStarted {
                 board: self.name(),
@@ -268,6 +269,7 @@ impl Worker<'_> {
                 lan: ready.lan.name.clone(),
                 lan_reason: ready.lan.reason.clone(),
                 start_to_ready_ms,
+                log,
             })));
         self.starts = 1;
         self.ready = Some(ready);

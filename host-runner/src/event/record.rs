@@ -116,6 +116,9 @@ pub struct BoardStarted {
     pub lan_reason: Option<String>,
     /// From the decision to start it up to the end of the greeting.
     pub start_to_ready_ms: f64,
+    /// What the target wrote to its log until then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
 }
 
 /// See [`Event::BoardFailed`].
@@ -281,6 +284,9 @@ pub struct BoardRestarted {
     pub restarts: u32,
     /// From the decision to start it up to the end of the greeting.
     pub start_to_ready_ms: f64,
+    /// What the target wrote to its log until then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
 }
 
 /// See [`Event::DeviationProblem`].

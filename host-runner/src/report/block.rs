@@ -8,13 +8,16 @@ use crate::event::{CaseFinished, CrashReport, Frame, Trace};
 /// Steps and transcript lines shown; the rest is in the journal and the link's log.
 const SHOWN: usize = 30;
 
+/// Lines of the target's log shown: the last ones say most.
+const LOGGED: usize = 15;
+
 /// Functions shown of a backtrace.
 const FRAMES: usize = 16;
 
 /// Registers on a line.
 const REGISTERS: usize = 4;
 
-/// The block, ending with a newline. `all` shows steps, transcript and backtrace in full, and registers.
+/// The block, ending with a newline. `all` shows steps, transcript, log and backtrace in full, and registers.
 #[must_use]
 pub(super) fn render(case: &CaseFinished, dir: &str, paint: Paint, all: bool) -> String {
     let mut out = String::new();
@@ -101,8 +104,10 @@ pub(super) fn render(case: &CaseFinished, dir: &str, paint: Paint, all: bool) ->
         .iter()
         .map(|step| format!("{:>9}  {}", duration(step.at_ms), step.text))
         .collect();
-    field("steps", &tail(&steps, all));
-    field("link", &tail(&case.transcript, all));
+    field("steps", &tail(&steps, SHOWN, all));
+    field("link", &tail(&case.transcript, SHOWN, all));
+    let log: Vec<String> = case.log.iter().map(ToString::to_string).collect();
+    field("log", &tail(&log, LOGGED, all));
     if case.jitter_us >= 1000 {
         field("jitter", &duration(case.jitter_us as f64 / 1e3));
     }
@@ -190,11 +195,11 @@ fn registers(crash: &CrashReport) -> String {
 }
 
 /// The end of the lines; says how many are left out.
-fn tail(lines: &[String], all: bool) -> String {
-    if all || lines.len() <= SHOWN {
+fn tail(lines: &[String], shown: usize, all: bool) -> String {
+    if all || lines.len() <= shown {
         return lines.join("\n");
     }
-    let left_out = lines.len() - SHOWN;
+    let left_out = lines.len() - shown;
     format!(
         "({left_out} earlier lines left out)\n{}",
         lines[left_out..].join("\n")

@@ -11,8 +11,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::summary::Summary;
 use super::{Paint, Reporter, block, duration};
 use crate::event::{
-    BoardStarted, CaseFinished, DeviationProblem, Event, Exit, Record, RunFinished, RunStarted,
-    Verdict,
+    BoardStarted, CaseFinished, DeviationProblem, Event, Exit, LogLine, Record, RunFinished,
+    RunStarted, Verdict,
 };
 
 /// Full blocks shown at the end; the rest is one line each.
@@ -100,7 +100,7 @@ impl Output {
 pub enum Detail {
     /// What a person needs.
     Usual,
-    /// Steps and transcript of every case, too.
+    /// Steps of every case and the target's log, too.
     Verbose,
 }
 
@@ -192,7 +192,8 @@ impl Console {
                 .get(..12)
                 .unwrap_or(&board.identity.build_id)
         );
-        self.out.print(&self.paint.dim(&line))
+        self.out.print(&self.paint.dim(&line))?;
+        self.target_log(&board.log)
     }
 
     fn case_finished(&mut self, case: &CaseFinished) -> io::Result<()> {
@@ -223,6 +224,7 @@ impl Console {
             self.remarks.push(CaseFinished {
                 steps: Vec::new(),
                 transcript: Vec::new(),
+                log: Vec::new(),
                 ..case.clone()
             });
         }
@@ -264,6 +266,18 @@ impl Console {
         for step in &case.steps {
             let text = format!("{:>21}    {}", duration(step.at_ms), step.text);
             self.out.print(&self.paint.dim(&text))?;
+        }
+        self.target_log(&case.log)
+    }
+
+    /// Lines of the target with its own time, if everything is to be shown.
+    fn target_log(&mut self, lines: &[LogLine]) -> io::Result<()> {
+        if self.detail != Detail::Verbose {
+            return Ok(());
+        }
+        for line in lines {
+            let text = log_line(line, self.paint);
+            self.out.print(&text)?;
         }
         Ok(())
     }
@@ -469,7 +483,8 @@ impl Reporter for Console {
                     duration(back.start_to_ready_ms),
                     back.restarts
                 );
-                self.out.print(&self.paint.dim(&line))
+                self.out.print(&self.paint.dim(&line))?;
+                self.target_log(&back.log)
             }
             Event::DeviationProblem(problem) => {
                 self.problems.push(problem.clone());
@@ -499,6 +514,27 @@ fn traits(case: &CaseFinished) -> String {
         .map(|t| format!("{} = {}", t.name, t.value))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Time, level, text and place, in line with the steps of a case.
+fn log_line(line: &LogLine, paint: Paint) -> String {
+    let time = line
+        .at_us
+        .map_or_else(String::new, |at| format!("{:.3} ms", at as f64 / 1e3));
+    let level = match line.level.as_deref() {
+        Some(level) => format!("{} ", paint.level(level, &format!("{level:<5}"))),
+        None => String::new(),
+    };
+    let place = match &line.at {
+        Some(at) => format!("  ({at})"),
+        None => String::new(),
+    };
+    let text = line.text.replace('\n', &format!("\n{:>23}| ", ""));
+    format!(
+        "{}{level}{}",
+        paint.dim(&format!("{time:>21}  | ")),
+        paint.dim(&format!("{text}{place}"))
+    )
 }
 
 fn cut(text: &str, most: usize) -> String {

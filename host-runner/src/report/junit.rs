@@ -161,5 +161,9 @@ fn named(case: &CaseFinished, status: TestCaseStatus) -> TestCase {
     if let (false, Some(reason)) = (case.verdict.needs_attention(), &case.reason) {
         property("reason", reason);
     }
+    if !case.log.is_empty() {
+        let log: Vec<String> = case.log.iter().map(ToString::to_string).collect();
+        out.set_system_out(log.join("\n"));
+    }
     out
 }

@@ -58,6 +58,17 @@ impl Paint {
         }
     }
 
+    /// In the colour of a level of a log.
+    #[must_use]
+    pub fn level(self, level: &str, text: &str) -> String {
+        match level {
+            "error" => self.bad(text),
+            "warn" => self.warn(text),
+            "info" => self.sgr("36", text),
+            _ => self.dim(text),
+        }
+    }
+
     fn sgr(self, code: &str, text: &str) -> String {
         if self.on {
             format!("\x1b[{code}m{text}\x1b[0m")

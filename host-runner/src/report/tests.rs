@@ -9,8 +9,8 @@ use hil_kit::Violation;
 use super::*;
 use crate::event::{
     BoardFailed, BoardLost, BoardPreparing, BoardRestarted, BoardStarted, CaseFinished,
-    CaseStarted, CrashReport, DeviationProblem, Event, Frame, Identity, RunFinished, RunStarted,
-    SCHEMA, Step, Tally, Trace, Trait, Verdict,
+    CaseStarted, CrashReport, DeviationProblem, Event, Frame, Identity, LogLine, RunFinished,
+    RunStarted, SCHEMA, Step, Tally, Trace, Trait, Verdict,
 };
 
 /// A buffer that can be looked at while somebody else owns the writing end.
@@ -73,6 +73,15 @@ fn because(verdict: Verdict, name: &str, cause: Option<&str>, reason: &str) -> C
     }
 }
 
+fn said(at_us: u64, level: &str, text: &str) -> LogLine {
+    LogLine {
+        at_us: Some(at_us),
+        level: Some(level.into()),
+        text: text.into(),
+        at: Some("target-fw/agent/src/work.rs:7".into()),
+    }
+}
+
 fn failed() -> CaseFinished {
     CaseFinished {
         violation: Some(Violation {
@@ -95,7 +104,10 @@ fn failed() -> CaseFinished {
             "     0.200 ms  ← #7 OK".into(),
         ],
         crash: None,
-        log: Vec::new(),
+        log: (0..20)
+            .map(|n| said(1_500_000 + n, "debug", &format!("turn {n}")))
+            .chain([said(1_600_000, "error", "recv failed\nin two lines")])
+            .collect(),
         evidence: vec!["bench/link.log".into(), "bench/target.log".into()],
         ..because(
             Verdict::Fail,
@@ -169,6 +181,7 @@ fn all_verdicts() -> Vec<CaseFinished> {
                 at_ms: 0.2,
                 text: "iut: recv → OK, 10 bytes".into(),
             }],
+            log: vec![said(1_400_123, "info", "10 bytes")],
             ..case("passes", Verdict::Pass)
         },
         because(
@@ -301,6 +314,13 @@ fn canned() -> Vec<Record> {
             lan: "user".into(),
             lan_reason: Some("no wire can be made: HIL_NO_WIRE is set".into()),
             start_to_ready_ms: 123.4,
+            log: vec![
+                LogLine {
+                    text: "plain text".into(),
+                    ..LogLine::default()
+                },
+                said(12, "warn", "boots"),
+            ],
         })),
     ];
     for finished in all_verdicts() {
@@ -330,6 +350,7 @@ fn canned() -> Vec<Record> {
             board: "bench".into(),
             restarts: 1,
             start_to_ready_ms: 99.0,
+            log: vec![said(12, "warn", "boots again")],
         }),
         Event::CaseFinished(Box::new(absent)),
         Event::DeviationProblem(DeviationProblem {
@@ -377,7 +398,7 @@ fn console_with_all_details() {
 
 #[test]
 fn colour_changes_nothing_but_colour() {
-    let coloured = on_console(Detail::Usual, true, canned());
+    let coloured = on_console(Detail::Verbose, true, canned());
     assert!(coloured.contains("\x1b[32m"));
     let mut plain = String::new();
     let mut rest = coloured.as_str();
@@ -386,7 +407,7 @@ fn colour_changes_nothing_but_colour() {
         rest = after.split_once('m').map_or("", |(_, rest)| rest);
     }
     plain.push_str(rest);
-    assert_eq!(plain, on_console(Detail::Usual, false, canned()));
+    assert_eq!(plain, on_console(Detail::Verbose, false, canned()));
 }
 
 #[test]

@@ -34,6 +34,9 @@ use crate::text;
 pub trait Tap: Send + Sync {
     /// One message, readable, and when it passed.
     fn message(&self, toward_agent: bool, at: Instant, text: &str);
+
+    /// A line for the log that the agent has sent over the link; it was a message, too.
+    fn logged(&self, _line: &str) {}
 }
 
 /// What came out of a request, owned.

@@ -318,7 +318,12 @@ impl Pump {
                 }
                 None => {}
             },
-            Event::Status(_) | Event::Log(_) => {}
+            Event::Log(line) => {
+                if let Some(tap) = &self.tap {
+                    tap.logged(line);
+                }
+            }
+            Event::Status(_) => {}
         }
     }
 

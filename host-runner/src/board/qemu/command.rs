@@ -19,8 +19,6 @@ pub(super) const LINK_UART: &str = "uart0";
 pub(super) struct Files {
     /// Its own output, of all starts.
     pub(super) output: PathBuf,
-    /// The target's log, of all starts.
-    pub(super) target_log: PathBuf,
     /// Frames on the lan, of this start: QEMU begins the file anew.
     pub(super) frames: PathBuf,
 }
@@ -33,7 +31,6 @@ impl Files {
             .find(|path| !path.exists());
         Self {
             output: evidence.join("qemu.log"),
-            target_log: evidence.join("target.log"),
             frames: frames.unwrap_or_else(|| evidence.join("lan.pcap")),
         }
     }
@@ -76,11 +73,12 @@ pub(super) enum Program<'p> {
     Probe(Theirs),
 }
 
-/// The command; its standard input is the socket of the monitor.
+/// The command; its standard input is the socket of the monitor, and what the guest logs goes to the socket `log`.
 pub(super) fn line(
     machine: &str,
     program: Program<'_>,
     back_end: BackEnd,
+    log: Option<OwnedFd>,
     files: &Files,
 ) -> Command {
     let mut command = Command::new(PROGRAM);
@@ -115,12 +113,12 @@ pub(super) fn line(
             "-serial",
             &format!("chardev:{LINK_UART}"),
         ])
-        .args([
-            "-chardev",
-            &format!("file,id=log,append=on,path={}", option(&files.target_log)),
-        ])
+        .args(["-chardev", &log_device(log.as_ref())])
         .args(["-serial", "chardev:log"])
         .args(["-net", &format!("nic,netdev={NETDEV},model=lan9118")]);
+    if let Some(log) = log {
+        inherit(&mut command, log);
+    }
     match back_end {
         BackEnd::User => {
             command
@@ -145,6 +143,14 @@ pub(super) fn line(
         }
     }
     command
+}
+
+/// Without a socket nobody listens to the UART, and nothing waits for it.
+fn log_device(log: Option<&OwnedFd>) -> String {
+    match log {
+        Some(log) => format!("socket,id=log,fd={}", log.as_raw_fd()),
+        None => "null,id=log".into(),
+    }
 }
 
 /// What a debug probe needs: the guest's memory, the stub for debuggers, the side door, a monitor of its own.
@@ -184,25 +190,19 @@ mod tests {
     fn keeps_commas_of_paths_out_of_the_options() {
         let files = Files {
             output: "/x,y/qemu.log".into(),
-            target_log: "/x,y/target.log".into(),
             frames: "/x,y/lan.pcap".into(),
         };
         let command = line(
             "mps2-an385",
             Program::File(Path::new("a.elf")),
             BackEnd::User,
+            None,
             &files,
         );
         let arguments: Vec<_> = command
             .get_args()
             .map(|argument| argument.to_string_lossy())
             .collect();
-        assert!(
-            arguments
-                .iter()
-                .any(|argument| argument.ends_with("path=/x,,y/target.log")),
-            "{arguments:?}"
-        );
         assert!(
             arguments
                 .iter()

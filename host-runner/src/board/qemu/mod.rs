@@ -10,6 +10,8 @@ mod qmp;
 use core::future::Future;
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use super::process::{Blame, Ended, Process};
 use super::{BoardError, Image};
 use crate::lan::wire::relay::SetPhy;
 use crate::link;
+use crate::target_log::TargetLog;
 
 /// The name of the network back end in commands.
 pub(crate) const NETDEV: &str = "n0";
@@ -72,10 +75,11 @@ pub(super) async fn start(
     image: &Image,
     back_end: BackEnd,
     evidence: &Path,
+    target_log: &TargetLog,
     monitor: &Arc<Monitor>,
 ) -> Result<(Process, SerialStream), BoardError> {
     let program = Program::File(&image.elf);
-    let (process, mut qmp) = spawn(machine, program, back_end, evidence).await?;
+    let (process, mut qmp) = spawn(machine, program, back_end, Some(target_log), evidence).await?;
     let serial = coming_up(board, &process, let_go(board, &mut qmp)).await?;
     monitor.connect(qmp).await;
     Ok((process, serial))
@@ -98,7 +102,8 @@ pub(super) async fn start_probed(
     probe::check_machine(machine).map_err(trouble)?;
     let (ours, theirs) = probe::connect(machine).map_err(|error| trouble(error.to_string()))?;
     let program = Program::Probe(theirs);
-    let (process, mut qmp) = spawn(machine, program, back_end, evidence).await?;
+    // The log comes through the probe; that on the UART is the same.
+    let (process, mut qmp) = spawn(machine, program, back_end, None, evidence).await?;
     let run_dir = run_dir.to_owned();
     let probe = coming_up(board, &process, async {
         let uart = come_to_life(board, &mut qmp).await?;
@@ -112,29 +117,31 @@ pub(super) async fn start_probed(
     Ok((process, probe))
 }
 
-/// Spawns QEMU; it waits for `x-exit-preconfig`.
+/// Spawns QEMU; it waits for `x-exit-preconfig`. What the guest writes to its second UART goes to `log`.
 async fn spawn(
     machine: &str,
     program: Program<'_>,
     back_end: BackEnd,
+    log: Option<&TargetLog>,
     evidence: &Path,
 ) -> Result<(Process, Qmp), BoardError> {
     let files = Files::next(evidence);
-    let log = File::options()
+    let output = File::options()
         .create(true)
         .append(true)
         .open(&files.output)
         .map_err(at(&files.output))?;
-    let second = log.try_clone().map_err(at(&files.output))?;
+    let second = output.try_clone().map_err(at(&files.output))?;
     let spawn_error = |source: io::Error| BoardError::Spawn {
         program: command::PROGRAM.into(),
         source,
     };
     let (qmp, theirs) = Qmp::pair().map_err(spawn_error)?;
-    let mut command = command::line(machine, program, back_end, &files);
+    let listened = log.map(listen).transpose().map_err(spawn_error)?;
+    let mut command = command::line(machine, program, back_end, listened, &files);
     command
         .stdin(Stdio::from(theirs))
-        .stdout(Stdio::from(log))
+        .stdout(Stdio::from(output))
         .stderr(Stdio::from(second));
     let process = Process::spawn("QEMU", command, files.output.clone(), Blame::Words(LOCKUP))
         .await
@@ -247,6 +254,13 @@ fn refused(board: &str, error: QmpError) -> BoardError {
             problem: error.to_string(),
         },
     }
+}
+
+/// Attaches the log to a socket whose other end is for the UART: QEMU holds the guest up while nobody reads it.
+fn listen(log: &TargetLog) -> io::Result<OwnedFd> {
+    let (ours, theirs) = UnixStream::pair()?;
+    log.attach(ours)?;
+    Ok(theirs.into())
 }
 
 /// `[{"label": "uart0", "filename": "pty:/dev/pts/3"}, …]`

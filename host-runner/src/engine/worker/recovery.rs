@@ -95,12 +95,14 @@ impl Worker<'_> {
         Ok(session)
     }
 
-    fn is_back(&mut self, session: Box<dyn Session>, began: Instant) {
+    fn is_back(&mut self, mut session: Box<dyn Session>, began: Instant) {
         let ready = session.ready().clone();
+        let log = session.target_log();
         self.emitter.emit(Event::BoardRestarted(BoardRestarted {
             board: self.name(),
             restarts: self.starts,
             start_to_ready_ms: milliseconds_since(began),
+            log,
         }));
         self.starts += 1;
         self.lost = None;
