@@ -267,9 +267,19 @@ impl RunningBoard {
             Some(Machine::Port(port)) => (None, Some(port.gone())),
             None => (None, None),
         };
+        let elf = self.emulated().then(|| self.image.elf.clone());
         async move {
             match (process, port) {
-                (Some(process), _) => process.await.into(),
+                (Some(process), _) => {
+                    let ended = process.await;
+                    let report = elf
+                        .filter(|_| ended.crashed)
+                        .and_then(|elf| qemu::look::last_words(&ended.how, &elf));
+                    Gone {
+                        report: report.map(Box::new),
+                        ..ended.into()
+                    }
+                }
                 (None, Some(port)) => port.await.into(),
                 (None, None) => Gone {
                     how: "it is not running".into(),
@@ -289,6 +299,23 @@ impl RunningBoard {
                 None => false,
             }
         }
+    }
+
+    /// Where its core is, if that can be found out without a probe: of an emulated core. It is stopped by that.
+    pub fn where_is_it(
+        &self,
+    ) -> impl Future<Output = Option<CrashReport>> + Send + 'static + use<> {
+        let emulated = self
+            .emulated()
+            .then(|| (Arc::clone(&self.monitor), self.image.elf.clone()));
+        async move {
+            let (monitor, elf) = emulated?;
+            qemu::look::inside(&monitor, &elf).await
+        }
+    }
+
+    const fn emulated(&self) -> bool {
+        matches!(self.board.kind, BoardKind::Qemu { .. })
     }
 
     /// Ends the board in order; kills what does not end.

@@ -203,7 +203,7 @@ impl Attempts {
                 After::Restart,
             ),
             Some(report) if looping || !report.is_asleep() => {
-                let observed = format!("{LOOPING}: {report}");
+                let observed = format!("{report}: {LOOPING}");
                 (
                     hung(request, &observed, observation, listed),
                     After::Restart,

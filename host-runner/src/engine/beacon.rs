@@ -96,6 +96,8 @@ fn message(beacon: &Beacon, placed: bool) -> Option<String> {
         "panic" if placed => after_place(said).unwrap_or(said),
         "panic" => said,
         _ if said == format!("at {:#010x}", beacon.pc) && placed => "",
+        // The kind says so.
+        "mem-manage" => said.strip_prefix("stack overflow, ").unwrap_or(said),
         _ => said,
     };
     (!told.is_empty()).then(|| told.to_owned())
@@ -171,7 +173,7 @@ mod tests {
         let overflow = beacon("mem-manage", 0x92, "stack overflow, down to 0x20fffff0");
         assert_eq!(
             message(&overflow, true).as_deref(),
-            Some("stack overflow, down to 0x20fffff0")
+            Some("down to 0x20fffff0")
         );
         assert_eq!(
             kind(

@@ -12,6 +12,9 @@ use hil_kit::{Level, Observation, Stop, Trouble, Violation};
 use super::deviations::{Deviation, Listed};
 use crate::event::Verdict;
 
+/// Key of the violation of a port that crashes.
+const CRASH: &str = "crash";
+
 /// What a case came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
@@ -110,10 +113,10 @@ pub fn crashed(
     observation: &Observation,
     listed: &Listed<'_>,
 ) -> Judgement {
-    let violation = violation_without_call("crash", "no fault, panic or lockup", how, "");
+    let violation = violation_without_call(CRASH, "no fault, panic or lockup", how, "");
     // A crash is never a lenient matter, whatever the level of the requirement.
     let _ = level;
-    broken(&violation, Some("crash"), observation, Level::Must, listed)
+    broken(&violation, Some(CRASH), observation, Level::Must, listed)
 }
 
 /// The verdict on a call that does not return.
@@ -272,7 +275,10 @@ fn troubled(
 }
 
 fn sentence(violation: &Violation) -> String {
-    if violation.call.is_empty() {
+    if violation.key == CRASH {
+        // That none was expected goes without saying.
+        violation.observed.clone()
+    } else if violation.call.is_empty() {
         format!(
             "expected {}, observed {}",
             violation.expected, violation.observed

@@ -20,7 +20,7 @@ use super::link_log::LinkLog;
 use super::preflight::passes;
 use super::session::{Gone, Loss, Ready, Remedy, RunOne, Session, StartError, Starter};
 use crate::board::{self, BoardError, Image, RunningBoard, StartOptions};
-use crate::event::{Identity, LogLine};
+use crate::event::{CrashReport, Identity, LogLine};
 use crate::inventory::{Board, Firmware};
 use crate::lan::LanKind;
 use crate::plan::{Claims, LanFacts};
@@ -330,7 +330,12 @@ impl Session for LiveSession {
         })
     }
 
-    fn beacon(&mut self) -> BoxFuture<'_, Option<crate::event::CrashReport>> {
+    fn where_is_it(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
+        let place = lock(&self.slot).as_ref().map(RunningBoard::where_is_it);
+        Box::pin(async { place?.await })
+    }
+
+    fn beacon(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
         Box::pin(async {
             let expected = Expected {
                 nonce: fresh_nonce(),

@@ -63,7 +63,8 @@ pub(super) fn render(case: &CaseFinished, dir: &str, paint: Paint, all: bool) ->
                 },
             );
             // The reason repeats the violation, unless more was known.
-            let more = case.cause.is_some() || case.attempts > 1 || case.deviation.is_some();
+            let more = (case.cause.is_some() || case.attempts > 1 || case.deviation.is_some())
+                && case.reason.as_deref() != Some(&violation.observed);
             field(
                 "reason",
                 if more {

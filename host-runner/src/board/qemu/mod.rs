@@ -4,6 +4,7 @@
 //! QEMU's user network, where everything is recorded, or on a cable of the runner. The guest starts only after the link is open.
 
 mod command;
+pub(super) mod look;
 mod probe;
 mod qmp;
 
