@@ -1,9 +1,10 @@
 //! Where the emulated core is, as QEMU itself tells: in its last words, or when it is asked. For boards that no probe
 //! looks into.
 //!
-//! Must not: let the core go on after it was stopped; whoever looks restarts the board.
+//! Must not: leave the core running after a look; whoever looks restarts the board.
 
 use core::fmt::Write as _;
+use core::time::Duration;
 use std::path::Path;
 
 use super::{Monitor, Qmp};
@@ -21,8 +22,13 @@ const STACK_WORDS: u32 = 4096;
 
 /// Fault registers of the core, four words from here on: CFSR, HFSR, and the two addresses behind DFSR.
 const FAULT_STATUS: u32 = 0xe000_ed28;
-/// Numbers of the exceptions that are faults (IPSR).
+/// Numbers of the exceptions that are faults (IPSR); those above are interrupts.
 const FAULTS: core::ops::RangeInclusive<u32> = 3..=6;
+
+/// A core that is found in the handler of an interrupt is looked at again, so often and so much later: what hangs is
+/// what was interrupted, unless it is the handler every time.
+const LOOKS: u32 = 10;
+const APART: Duration = Duration::from_millis(3);
 
 /// What QEMU said when it ended, explained; `None` if it did not say where its core was.
 pub(in crate::board) fn last_words(said: &str, elf: &Path) -> Option<CrashReport> {
@@ -46,16 +52,16 @@ pub(in crate::board) fn last_words(said: &str, elf: &Path) -> Option<CrashReport
 pub(in crate::board) async fn inside(monitor: &Monitor, elf: &Path) -> Option<CrashReport> {
     let mut current = monitor.current().await;
     let qmp = current.qmp.as_mut()?;
-    qmp.human("stop").await.ok()?;
-    let registers = registers(&qmp.human("info registers").await.ok()?);
-    if registers.is_empty() {
-        return None;
+    let mut registers = stopped(qmp).await?;
+    for _ in 1..LOOKS {
+        if exception(&registers) <= *FAULTS.end() {
+            break;
+        }
+        qmp.human("cont").await.ok()?;
+        tokio::time::sleep(APART).await;
+        registers = stopped(qmp).await?;
     }
-    let value = |name: &str| {
-        registers
-            .iter()
-            .find_map(|(it, value)| (it == name).then_some(*value))
-    };
+    let value = |name: &str| value(&registers, name);
     let symbols = Symbols::load(elf).ok();
     let top = symbols
         .as_ref()
@@ -66,8 +72,7 @@ pub(in crate::board) async fn inside(monitor: &Monitor, elf: &Path) -> Option<Cr
         }
         _ => Vec::new(),
     };
-    let exception = value("xpsr").map_or(0, |xpsr| xpsr & 0x1ff);
-    let fault = if FAULTS.contains(&exception) {
+    let fault = if FAULTS.contains(&exception(&registers)) {
         fault(&words(qmp, FAULT_STATUS, 5).await)
     } else {
         None
@@ -88,12 +93,26 @@ pub(in crate::board) async fn inside(monitor: &Monitor, elf: &Path) -> Option<Cr
     })
 }
 
+/// Stops the core; its registers.
+async fn stopped(qmp: &mut Qmp) -> Option<Vec<(String, u32)>> {
+    qmp.human("stop").await.ok()?;
+    let registers = registers(&qmp.human("info registers").await.ok()?);
+    (!registers.is_empty()).then_some(registers)
+}
+
+fn value(registers: &[(String, u32)], name: &str) -> Option<u32> {
+    registers
+        .iter()
+        .find_map(|(it, value)| (it == name).then_some(*value))
+}
+
+/// Number of the exception that is being handled; 0 is none.
+fn exception(registers: &[(String, u32)]) -> u32 {
+    value(registers, "xpsr").map_or(0, |xpsr| xpsr & 0x1ff)
+}
+
 fn report(registers: Vec<(String, u32)>, stack: &[u32], symbols: Option<&Symbols>) -> CrashReport {
-    let value = |name: &str| {
-        registers
-            .iter()
-            .find_map(|(it, value)| (it == name).then_some(*value))
-    };
+    let value = |name: &str| value(&registers, name);
     let frames = symbols.map_or_else(Vec::new, |symbols| {
         let pc = value("pc").filter(|pc| symbols.is_code(*pc));
         symbols.scanned(pc, value("lr"), stack)

@@ -27,6 +27,9 @@ unsafe extern "C" {
 /// Parts of the configurable fault status.
 const CFSR_MEMORY: u32 = 0x0000_00ff;
 const CFSR_BUS: u32 = 0x0000_ff00;
+/// The registers with the address of a memory management fault, or of a bus fault, hold one.
+const CFSR_MEMORY_ADDRESS: u32 = 1 << 7;
+const CFSR_BUS_ADDRESS: u32 = 1 << 15;
 
 /// What the core pushes when it enters an exception.
 #[repr(C)]
@@ -61,7 +64,10 @@ extern "C" fn HardFault() -> ! {
 
 extern "C" fn hard_fault(frame: *const Frame) -> ! {
     // SAFETY: reading the fault status changes nothing.
-    let cfsr = unsafe { (*SCB::PTR).cfsr.read() };
+    let (cfsr, mmfar, bfar) = unsafe {
+        let scb = &*SCB::PTR;
+        (scb.cfsr.read(), scb.mmfar.read(), scb.bfar.read())
+    };
     let from = frame.addr();
     let stack =
         (&raw const _stack_end).addr()..(&raw const _stack_start).addr() - size_of::<Frame>() + 1;
@@ -74,11 +80,17 @@ extern "C" fn hard_fault(frame: *const Frame) -> ! {
             cfsr if cfsr & CFSR_BUS != 0 => FaultKind::BusFault,
             _ => FaultKind::UsageFault,
         };
-        write_down_and_reset(
-            BeaconRecord::new(kind, frame.pc, frame.lr, cfsr),
-            from + size_of::<Frame>(),
-            format_args!("at {:#010x}", frame.pc),
-        )
+        let beacon = BeaconRecord::new(kind, frame.pc, frame.lr, cfsr);
+        let above = from + size_of::<Frame>();
+        match cfsr {
+            cfsr if cfsr & CFSR_BUS_ADDRESS != 0 => {
+                write_down_and_reset(beacon, above, format_args!("access to {bfar:#010x}"))
+            }
+            cfsr if cfsr & CFSR_MEMORY_ADDRESS != 0 => {
+                write_down_and_reset(beacon, above, format_args!("access to {mmfar:#010x}"))
+            }
+            _ => write_down_and_reset(beacon, above, format_args!("at {:#010x}", frame.pc)),
+        }
     }
     // The frame did not fit; what lies above is the tail of what was called too often.
     write_down_and_reset(

@@ -91,6 +91,11 @@ impl Context {
         self.exception() != 0
     }
 
+    /// Whether that exception is no fault.
+    pub(super) fn is_interrupt(&self) -> bool {
+        self.exception() > SECURE_FAULT
+    }
+
     /// Number of the exception that is being handled; 0 is none.
     fn exception(&self) -> u32 {
         self.now[XPSR].map_or(0, |xpsr| xpsr & 0x1ff)

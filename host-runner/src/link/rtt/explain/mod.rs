@@ -4,12 +4,13 @@
 //! Runs in the process that has the probe, with the core halted: by a breakpoint at the fault handler or the panic
 //! handler, or because its agent was silent. Whatever cannot be read is left out; an explanation is given always.
 //!
-//! Must not: let the core go on, or write to it.
+//! Must not: let the core go on, but for the moment that takes it out of the handler of an interrupt; or write to it.
 
 mod context;
 mod panic_info;
 mod unwind;
 
+use core::time::Duration;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -24,6 +25,14 @@ use context::Context;
 
 /// Most functions of a way; what is further out explains nothing any more.
 const MOST_FRAMES: usize = 40;
+
+/// A core that is found in the handler of an interrupt is looked at again, so often and so much later: what hangs is
+/// what was interrupted, unless it is the handler every time.
+const LOOKS: u32 = 10;
+const APART: Duration = Duration::from_millis(3);
+
+/// How long the core may take to stop again.
+const HALT: Duration = Duration::from_millis(100);
 
 /// Of how many functions one has to be the panic's for a stopped core to have panicked: its handler may call others.
 const NEAR: usize = 6;
@@ -92,7 +101,22 @@ fn cannot_look(problem: String) -> CrashReport {
 }
 
 fn examine(core: &mut Core<'_>, image: &Image) -> CrashReport {
-    let context = Context::read(core, &image.symbols);
+    let mut context = Context::read(core, &image.symbols);
+    for _ in 1..LOOKS {
+        let unhandled = image
+            .symbols
+            .frames_at(context.pc)
+            .iter()
+            .any(Frame::is_fault_entry);
+        if !context.is_interrupt() || unhandled || core.run().is_err() {
+            break;
+        }
+        std::thread::sleep(APART);
+        if core.halt(HALT).is_err() {
+            break;
+        }
+        context = Context::read(core, &image.symbols);
+    }
     let here = image.symbols.frames_at(context.pc);
     let at_panic = here.iter().any(Frame::is_panic_entry);
     let (frames, trace) = way(core, image, &context);
