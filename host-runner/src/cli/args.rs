@@ -43,6 +43,18 @@ Examples:
   hil bench --board native-posix --json -          as an object of JSON
   hil bench --board native-posix --samples 1000    with a better 99th percentile";
 
+const PROBE_SERVE_NOTES: &str = "\
+The board starts with an empty flash: the client flashes it. One client at a time; a second one
+waits half a second for the first to leave, then it is turned away. When a client leaves, the core
+runs on. After a lockup of the core, which ends the emulator, there is a new board: its memory is
+the same, its flash is empty.
+
+Examples:
+  hil probe serve                              the default board
+  hil probe serve --board qemu-mps2-an385      prints what to tell probe-rs, and a board for boards.toml
+
+Exit codes: 130 ended by Ctrl-C or a signal; 96 no board that can be served; 97 the emulator ended.";
+
 /// Judges socket implementations on real, emulated and native boards.
 #[derive(Debug, Parser)]
 #[command(name = "hil", version, after_help = EXITS, max_term_width = 100)]
@@ -80,6 +92,31 @@ Examples:
     /// Measure link, engine, port and image of boards, one after another
     #[command(after_help = BENCH_NOTES)]
     Bench(Bench),
+    /// Debug probes
+    Probe(Probe),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Probe {
+    #[command(subcommand)]
+    pub(super) command: ProbeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ProbeCommand {
+    /// Emulate a board behind a debug probe that probe-rs and its tools open like any other
+    #[command(after_help = PROBE_SERVE_NOTES)]
+    Serve(ProbeServe),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProbeServe {
+    #[command(flatten)]
+    pub(super) inventory: Inventory,
+
+    /// Board to serve, of kind qemu [default: `default` of boards.toml]
+    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    pub(super) board: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod doctor;
 mod explain;
 mod list;
 mod locate;
+mod probe;
 mod report;
 mod run;
 mod signals;
@@ -71,6 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Explain(explain) => explain::explain(explain, &shell),
         Command::Report(report) => report::report(report, &shell),
         Command::Bench(bench) => bench::bench(bench, &shell),
+        Command::Probe(arguments) => probe::probe(arguments, &shell),
     };
     match ended {
         Ok(exit) => exit,

@@ -7,6 +7,7 @@ mod command;
 pub(super) mod look;
 mod probe;
 mod qmp;
+mod serve;
 
 use core::future::Future;
 use std::fs::File;
@@ -24,6 +25,7 @@ use tokio_serial::SerialStream;
 pub(super) use command::BackEnd;
 pub(crate) use probe::VirtualProbe;
 pub(crate) use qmp::{Qmp, QmpError};
+pub(crate) use serve::Served;
 
 use self::command::{Files, Program};
 use super::error::at;

@@ -3,17 +3,21 @@
 //! QEMU has no debug unit, and knows breakpoint instructions only as faults. So the unit is kept here, and the stub
 //! for debuggers is told to stop where a real core would.
 
+mod special;
+
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
-use super::chip::Kind;
+use super::chip::{Chip, Kind};
 use super::debug::{self, DebugUnit, Wish, cause, control, status};
 use super::error::Trouble;
 use super::events::Events;
 use super::gdb::{Gdb, Stop};
 use super::memory::{Memory, width};
 use super::qtest::Width;
+use super::ram::SharedRam;
 use super::registers::{self, Place};
 
 /// The longest that a step may take; one that takes longer waits for an interrupt.
@@ -24,6 +28,14 @@ const SEMIHOSTING: [u8; 2] = 0xbeab_u16.to_le_bytes();
 
 /// How much code is looked through at once for calls of semihosting.
 const SCAN: usize = 64 << 10;
+
+/// `WFI`
+const WAIT: u16 = 0xbf30;
+
+/// Interrupt control and state: sets, tells and clears that PendSV is pending.
+const ICSR: u32 = 0xe000_ed04;
+const PEND: u32 = 1 << 28;
+const UNPEND: u32 = 1 << 27;
 
 /// The exception HardFault: its number, and the place of its vector.
 const HARD_FAULT: u32 = 3;
@@ -58,6 +70,8 @@ pub(super) struct Core {
     unit: DebugUnit,
     state: State,
     held_in_reset: bool,
+    /// It was stopped in the middle of waiting for an interrupt.
+    asleep: bool,
     /// Breakpoints that the stub has.
     set: BTreeSet<u32>,
     /// Calls of semihosting in the code.
@@ -71,13 +85,38 @@ pub(super) struct Core {
 impl Core {
     /// Takes over a machine that has not run yet, puts a program into its memory and starts it.
     pub(super) fn take_over(gdb: Gdb, events: Events, memory: Memory) -> Result<Self, Trouble> {
+        let mut core = Self::at_first(gdb, events, memory, DebugUnit::default())?;
+        core.resume()?;
+        Ok(core)
+    }
+
+    /// Takes over a machine that replaces one whose core has locked up: so it seems until the next reset.
+    pub(super) fn replace(
+        &self,
+        gdb: Gdb,
+        events: Events,
+        memory: Memory,
+    ) -> Result<Self, Trouble> {
+        let mut core = Self::at_first(gdb, events, memory, self.unit)?;
+        core.state = State::LockedUp;
+        Ok(core)
+    }
+
+    /// A machine at the start of the program of empty boards.
+    fn at_first(
+        gdb: Gdb,
+        events: Events,
+        memory: Memory,
+        unit: DebugUnit,
+    ) -> Result<Self, Trouble> {
         let mut core = Self {
             gdb,
             events,
             memory,
-            unit: DebugUnit::default(),
+            unit,
             state: State::Halted,
             held_in_reset: false,
+            asleep: false,
             set: BTreeSet::new(),
             calls: BTreeSet::new(),
             unread: true,
@@ -86,9 +125,18 @@ impl Core {
         let flash = core.memory.chip().region(Kind::Flash).start;
         let sleeper: Vec<u8> = SLEEPER.iter().flat_map(|word| word.to_le_bytes()).collect();
         core.memory.write(flash, &sleeper, false)?;
-        core.reset()?;
-        core.unit.sticky = 0;
+        core.events.reset()?;
         Ok(core)
+    }
+
+    /// Which chip it is of.
+    pub(super) const fn chip(&self) -> &Chip {
+        self.memory.chip()
+    }
+
+    /// The memory that outlives the emulator.
+    pub(super) fn shared_ram(&self) -> Arc<SharedRam> {
+        self.memory.shared()
     }
 
     /// For waiting on: whenever one of these can be read, [`Self::poll`] has something to do.
@@ -267,11 +315,28 @@ impl Core {
             self.halted(cause::BKPT);
             return Ok(());
         }
-        self.gdb.step(STEP_PATIENCE)?;
+        self.step_awake()?;
         self.unit.sticky |= status::RETIRE;
         self.unit.control &= !control::STEP;
         self.halted(cause::HALTED);
         Ok(())
+    }
+
+    /// One instruction. Of a core that sleeps, or is about to, the debugger's stop has ended the sleep; but the
+    /// emulated one would sleep on. It does not while an interrupt is pending, which is not taken during a step.
+    fn step_awake(&mut self) -> Result<(), Trouble> {
+        let counter = self.register(registers::PC)? as u32;
+        let sleepy = self.asleep || self.memory.instruction(counter).ok() == Some(WAIT);
+        let pending = sleepy && self.memory.word_of_register(ICSR)? & PEND != 0;
+        if sleepy && !pending {
+            self.memory.write_register(Width::Word, ICSR, PEND)?;
+        }
+        let stepped = self.gdb.step(STEP_PATIENCE);
+        if sleepy && !pending {
+            self.memory.write_register(Width::Word, ICSR, UNPEND)?;
+        }
+        self.asleep = false;
+        stepped
     }
 
     fn halted(&mut self, cause: u32) {
@@ -283,10 +348,15 @@ impl Core {
     /// The stub has stopped the core.
     fn stopped(&mut self, stop: Stop) -> Result<(), Trouble> {
         self.state = State::Halted;
+        let counter = self.register(registers::PC)? as u32;
+        self.asleep = false;
         let cause = match stop {
-            Stop::Asked => cause::HALTED,
+            Stop::Asked => {
+                let last = self.memory.instruction(counter.wrapping_sub(2));
+                self.asleep = last.ok() == Some(WAIT);
+                cause::HALTED
+            }
             Stop::Trap => {
-                let counter = self.register(registers::PC)? as u32;
                 let exception = self.register(registers::XPSR)? as u32 & 0x1ff;
                 let own = self.unit.breakpoints().any(|address| address == counter);
                 if own || is_breakpoint(self.memory.instruction(counter)?) {
@@ -295,7 +365,7 @@ impl Core {
                     cause::VCATCH
                 } else {
                     // The handler of HardFault is somebody else's too.
-                    self.gdb.step(STEP_PATIENCE)?;
+                    self.step_awake()?;
                     return self.resume();
                 }
             }
@@ -313,6 +383,7 @@ impl Core {
         self.state = State::Halted;
         self.events.reset()?;
         self.return_trap = None;
+        self.asleep = false;
         self.unit.sticky |= status::RESET;
         if self.unit.catches_reset() {
             // A client that holds the chip in reset asks for this before it enables debugging.
@@ -354,12 +425,18 @@ impl Core {
         if self.state != State::Halted {
             return Ok(());
         }
-        if write {
-            let value = self.unit.data;
-            registers::write(&mut self.gdb, register, value)
-        } else {
-            self.unit.data = registers::read(&mut self.gdb, register)?;
-            Ok(())
+        let value = self.unit.data;
+        match (write, special::is_special(register)) {
+            (true, true) => self.write_special(register, value),
+            (true, false) => registers::write(&mut self.gdb, register, value),
+            (false, true) => {
+                self.unit.data = self.read_special(register)?;
+                Ok(())
+            }
+            (false, false) => {
+                self.unit.data = registers::read(&mut self.gdb, register)?;
+                Ok(())
+            }
         }
     }
 

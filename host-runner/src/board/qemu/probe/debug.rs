@@ -54,7 +54,6 @@ pub(super) mod cause {
     pub(crate) const HALTED: u32 = 1 << 0;
     pub(crate) const BKPT: u32 = 1 << 1;
     pub(crate) const VCATCH: u32 = 1 << 3;
-    pub(crate) const ALL: u32 = 0x1f;
 }
 
 /// Bits of DEMCR.

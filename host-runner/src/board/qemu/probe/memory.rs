@@ -3,6 +3,8 @@
 //!
 //! Must not: hold the registers of the core's debug unit, which QEMU has not.
 
+use std::sync::Arc;
+
 use super::chip::{Chip, Kind, Region};
 use super::error::Trouble;
 use super::qtest::{Qtest, Width};
@@ -13,11 +15,11 @@ use super::ram::SharedRam;
 pub(super) struct Memory {
     chip: Chip,
     door: Qtest,
-    shared: SharedRam,
+    shared: Arc<SharedRam>,
 }
 
 impl Memory {
-    pub(super) const fn new(chip: Chip, door: Qtest, shared: SharedRam) -> Self {
+    pub(super) const fn new(chip: Chip, door: Qtest, shared: Arc<SharedRam>) -> Self {
         Self { chip, door, shared }
     }
 
@@ -28,6 +30,11 @@ impl Memory {
     /// For waiting on.
     pub(super) const fn door(&self) -> &Qtest {
         &self.door
+    }
+
+    /// The part that is shared.
+    pub(super) fn shared(&self) -> Arc<SharedRam> {
+        Arc::clone(&self.shared)
     }
 
     /// What is at an address, if all of `length` bytes is there.
@@ -88,6 +95,11 @@ impl Memory {
     /// Reads one register.
     pub(super) fn read_register(&mut self, width: Width, address: u32) -> Result<u32, Trouble> {
         self.door.read(width, address)
+    }
+
+    /// Reads one register of 32 bits.
+    pub(super) fn word_of_register(&mut self, address: u32) -> Result<u32, Trouble> {
+        self.door.read(Width::Word, address)
     }
 
     /// Writes one register.

@@ -28,6 +28,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use tokio::sync::mpsc as requests;
 
 use self::chip::{Chip, Kind};
 use self::cpu::Core;
@@ -37,6 +41,7 @@ use self::gdb::Gdb;
 use self::memory::Memory;
 use self::qtest::Qtest;
 use self::ram::SharedRam;
+use self::server::Clients;
 use crate::link::rtt::{Attachment, DebugProtocol};
 
 /// Vendor and product of the probes whose protocol it is.
@@ -63,7 +68,7 @@ pub(super) struct Ours {
     gdb: UnixStream,
     door: UnixStream,
     events: UnixStream,
-    ram: SharedRam,
+    ram: Arc<SharedRam>,
 }
 
 /// The emulator's ends.
@@ -81,11 +86,15 @@ pub(super) struct Theirs {
     pub(super) ram_size: usize,
 }
 
-/// Makes both ends.
+/// Makes both ends, for a machine that [`check_machine`] knows.
 pub(super) fn connect(machine: &str) -> io::Result<(Ours, Theirs)> {
     let chip = Chip::of_machine(machine)
         .ok_or_else(|| io::Error::other("there is no probe for this machine"))?;
     let ram = SharedRam::new(chip.region(Kind::Shared).size as usize)?;
+    ends(chip, Arc::new(ram))
+}
+
+fn ends(chip: Chip, ram: Arc<SharedRam>) -> io::Result<(Ours, Theirs)> {
     let (gdb, their_gdb) = UnixStream::pair()?;
     let (door, their_door) = UnixStream::pair()?;
     let (events, their_events) = UnixStream::pair()?;
@@ -106,6 +115,31 @@ pub(super) fn connect(machine: &str) -> io::Result<(Ours, Theirs)> {
     Ok((ours, theirs))
 }
 
+/// How long the probe waits for another machine, when one is promised.
+const REPLACEMENT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The wish for another machine in place of one that has ended.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    chip: Chip,
+    ram: Arc<SharedRam>,
+    // If it is dropped without a machine, the probe ends.
+    machine: mpsc::Sender<Ours>,
+}
+
+impl Replacement {
+    /// Both ends for a machine that goes on with the memory of the one that has ended.
+    pub(super) fn connect(&self) -> io::Result<(Ours, Theirs)> {
+        ends(self.chip, Arc::clone(&self.ram))
+    }
+
+    /// Hands over the machine, which has not run yet.
+    pub(super) fn hand_over(self, ours: Ours) {
+        // The probe may have been told to end meanwhile.
+        let _ = self.machine.send(ours);
+    }
+}
+
 /// A probe that is served. It ends with the emulator behind it, or when it is dropped.
 #[derive(Debug)]
 pub(crate) struct VirtualProbe {
@@ -116,10 +150,11 @@ pub(crate) struct VirtualProbe {
 }
 
 impl VirtualProbe {
-    /// Takes over the machine, which has not run yet, lets it run, and opens a port. Blocks; every wait has a bound.
+    /// Takes over the machine, which has not run yet, lets it run, and opens a port. When the machine ends, it asks
+    /// `replacements` for another one if they are given. Blocks; every wait has a bound.
     pub(super) fn open(
         ours: Ours,
-        listener: Option<TcpListener>,
+        replacements: Option<requests::Sender<Replacement>>,
         run_dir: &Path,
         uart: PathBuf,
     ) -> Result<Self, String> {
@@ -127,21 +162,15 @@ impl VirtualProbe {
         let chip = ours.chip;
         std::fs::write(&description, description::of(&chip))
             .map_err(|error| format!("{}: {error}", description.display()))?;
-        let mut core = take_over(ours).map_err(|trouble| trouble.to_string())?;
+        let core = take_over(ours, None).map_err(|trouble| trouble.to_string())?;
         let network = |error: io::Error| format!("the probe's port: {error}");
-        let listener = match listener {
-            Some(listener) => listener,
-            None => bind().map_err(network)?,
-        };
+        let listener = bind().map_err(network)?;
         let address = listener.local_addr().map_err(network)?;
         let (stop, told) = UnixStream::pair().map_err(network)?;
         let told = OwnedFd::from(told);
         std::thread::Builder::new()
             .name("debug-probe".into())
-            .spawn(move || {
-                // Whoever has the emulator sees by itself that that is gone.
-                let _ = server::serve(&listener, &mut core, &told);
-            })
+            .spawn(move || serve(&listener, core, &told, replacements.as_ref()))
             .map_err(network)?;
         Ok(Self {
             attachment: attachment(address, &chip, description),
@@ -155,6 +184,11 @@ impl VirtualProbe {
         self.attachment.clone()
     }
 
+    /// The board is another one now, with another terminal.
+    pub(super) fn moved_to(&mut self, uart: PathBuf) {
+        self.uart = uart;
+    }
+
     /// The pseudo-terminal behind the board's UART0.
     pub(crate) fn uart(&self) -> &Path {
         &self.uart
@@ -162,7 +196,7 @@ impl VirtualProbe {
 }
 
 /// A port of this machine that nobody outside can reach.
-pub(super) fn bind() -> io::Result<TcpListener> {
+fn bind() -> io::Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     // A client that leaves between the announcement and the call would hold up the others.
     listener.set_nonblocking(true)?;
@@ -180,12 +214,45 @@ fn attachment(address: SocketAddr, chip: &Chip, description: PathBuf) -> Attachm
     }
 }
 
-fn take_over(ours: Ours) -> Result<Core, Trouble> {
+/// Serves one machine, and those that replace it.
+fn serve(
+    listener: &TcpListener,
+    mut core: Core,
+    stop: &OwnedFd,
+    replacements: Option<&requests::Sender<Replacement>>,
+) {
+    let mut clients = Clients::default();
+    // Whoever has the emulator sees by itself that and how it has ended.
+    while server::serve(&mut clients, listener, &mut core, stop).is_some() {
+        let Some(other) = replacements.and_then(|wishes| replacement(&core, wishes)) else {
+            break;
+        };
+        core = other;
+    }
+}
+
+fn replacement(core: &Core, wishes: &requests::Sender<Replacement>) -> Option<Core> {
+    let (machine, coming) = mpsc::channel();
+    let wish = Replacement {
+        chip: *core.chip(),
+        ram: core.shared_ram(),
+        machine,
+    };
+    wishes.blocking_send(wish).ok()?;
+    let ours = coming.recv_timeout(REPLACEMENT_PATIENCE).ok()?;
+    take_over(ours, Some(core)).ok()
+}
+
+/// Takes over a machine; in place of another one, whose core has locked up, if there was one.
+fn take_over(ours: Ours, before: Option<&Core>) -> Result<Core, Trouble> {
     let door = Qtest::new(ours.door)?;
     let memory = Memory::new(ours.chip, door, ours.ram);
     let events = Events::new(ours.events)?;
     let gdb = Gdb::new(ours.gdb)?;
-    Core::take_over(gdb, events, memory)
+    match before {
+        None => Core::take_over(gdb, events, memory),
+        Some(before) => before.replace(gdb, events, memory),
+    }
 }
 
 #[cfg(test)]

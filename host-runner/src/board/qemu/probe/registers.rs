@@ -1,4 +1,5 @@
-//! The core's registers: how the debug unit numbers them, and how QEMU's stub does.
+//! The core's registers: how the debug unit numbers them, and how QEMU's stub does. Those that the stub does not tell
+//! are not here.
 
 use super::error::Trouble;
 use super::gdb::Gdb;
@@ -18,8 +19,6 @@ pub(super) const LR: Place = Place::Whole(14);
 pub(super) const PC: Place = Place::Whole(15);
 /// The status.
 pub(super) const XPSR: Place = Place::Whole(25);
-/// The stack pointer in use.
-const SP: Place = Place::Whole(13);
 /// The stub's number of the first floating-point register.
 const FIRST_DOUBLE: u8 = 26;
 /// The stub's number of the floating-point status.
@@ -38,10 +37,11 @@ impl Place {
         Some(match register {
             0..=15 => Self::Whole(register),
             16 => XPSR,
-            // QEMU tells only the one in use.
-            17 | 18 => SP,
             33 => Self::Whole(FPSCR),
-            64..=95 => Self::Half(FIRST_DOUBLE + (register - 64) / 2, register % 2 != 0),
+            64..=95 => Self::Half(
+                FIRST_DOUBLE + (register - 64) / 2,
+                !register.is_multiple_of(2),
+            ),
             _ => return None,
         })
     }

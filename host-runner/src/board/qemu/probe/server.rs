@@ -34,13 +34,31 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a second client waits for the first to go: one that ends and one that begins may overlap.
 const SUCCESSION: Duration = Duration::from_millis(500);
 
-/// Serves until told to stop (`stop` is readable or closed) or the machine is gone; the sockets are closed then.
-pub(super) fn serve(listener: &TcpListener, core: &mut Core, stop: &OwnedFd) -> Option<Trouble> {
-    let mut served = Served {
-        core,
-        client: None,
-        waiting: None,
-    };
+/// A client and what it has done to the probe.
+#[derive(Debug)]
+struct Client {
+    stream: TcpStream,
+    framer: Framer,
+    wire: Wire,
+    dap: Dap,
+}
+
+/// Whoever is connected. Outlives the machine, if that is replaced.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    client: Option<Client>,
+    // Who, and until when.
+    waiting: Option<(TcpStream, Instant)>,
+}
+
+/// Serves until told to stop (`stop` is readable or closed), or until the machine is gone: then says why.
+pub(super) fn serve(
+    clients: &mut Clients,
+    listener: &TcpListener,
+    core: &mut Core,
+    stop: &OwnedFd,
+) -> Option<Trouble> {
+    let mut served = Served { core, clients };
     loop {
         match served.turn(listener, stop) {
             Ok(true) => {}
@@ -50,19 +68,9 @@ pub(super) fn serve(listener: &TcpListener, core: &mut Core, stop: &OwnedFd) -> 
     }
 }
 
-/// A client and what it has done to the probe.
-struct Client {
-    stream: TcpStream,
-    framer: Framer,
-    wire: Wire,
-    dap: Dap,
-}
-
-struct Served<'c> {
-    core: &'c mut Core,
-    client: Option<Client>,
-    // Who, and until when.
-    waiting: Option<(TcpStream, Instant)>,
+struct Served<'s> {
+    core: &'s mut Core,
+    clients: &'s mut Clients,
 }
 
 impl Served<'_> {
@@ -85,15 +93,15 @@ impl Served<'_> {
             && let Ok((stream, _)) = listener.accept()
         {
             // A third one is refused.
-            if self.waiting.is_none() {
-                self.waiting = Some((stream, Instant::now() + SUCCESSION));
+            if self.clients.waiting.is_none() {
+                self.clients.waiting = Some((stream, Instant::now() + SUCCESSION));
             }
         }
-        if let Some((stream, until)) = self.waiting.take() {
-            if self.client.is_none() {
-                self.client = Client::new(stream).ok();
+        if let Some((stream, until)) = self.clients.waiting.take() {
+            if self.clients.client.is_none() {
+                self.clients.client = Client::new(stream).ok();
             } else if Instant::now() < until {
-                self.waiting = Some((stream, until));
+                self.clients.waiting = Some((stream, until));
             }
         }
         Ok(true)
@@ -110,13 +118,13 @@ impl Served<'_> {
                 .iter()
                 .map(|stream| PollFd::new(*stream, PollFlags::IN)),
         );
-        if let Some(client) = &self.client {
+        if let Some(client) = &self.clients.client {
             waits.push(PollFd::from_borrowed_fd(
                 client.stream.as_fd(),
                 PollFlags::IN,
             ));
         }
-        let timeout = self.waiting.as_ref().map(|(_, until)| {
+        let timeout = self.clients.waiting.as_ref().map(|(_, until)| {
             let left = until.saturating_duration_since(Instant::now());
             Timespec {
                 tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
@@ -142,7 +150,7 @@ impl Served<'_> {
 
     /// Answers what the client has sent; it may have gone.
     fn serve_client(&mut self) -> Result<(), Trouble> {
-        let Some(client) = &mut self.client else {
+        let Some(client) = &mut self.clients.client else {
             return Ok(());
         };
         let mut buffer = [0; 4096];
@@ -153,20 +161,25 @@ impl Served<'_> {
             Err(_) => return self.lose_client(),
         };
         for request in requests {
-            let answer = match client.answer(self.core, request) {
-                Ok(answer) => answer,
-                Err(trouble) if trouble.is_end() => return Err(trouble),
-                Err(_) => Answer::Failed,
+            let answered = client.answer(self.core, request);
+            let (answer, end) = match answered {
+                Ok(answer) => (answer, None),
+                Err(trouble) if trouble.is_end() => (Answer::Failed, Some(trouble)),
+                Err(_) => (Answer::Failed, None),
             };
             if client.stream.write_all(&answer.to_bytes()).is_err() {
-                return self.lose_client();
+                self.lose_client()?;
+                return end.map_or(Ok(()), Err);
+            }
+            if let Some(end) = end {
+                return Err(end);
             }
         }
         Ok(())
     }
 
     fn lose_client(&mut self) -> Result<(), Trouble> {
-        self.client = None;
+        self.clients.client = None;
         match self.core.let_go() {
             Err(trouble) if trouble.is_end() => Err(trouble),
             _ => Ok(()),
