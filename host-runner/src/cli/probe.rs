@@ -100,7 +100,6 @@ fn introduce(board: &Board, served: &Served, paint: Paint) -> String {
         ("chip", chip.to_owned()),
         ("description", description.clone()),
         ("UART0", served.uart().display().to_string()),
-        ("log", served.target_log().display().to_string()),
     ];
     let mut out = String::new();
     // Writing to a string does not fail.

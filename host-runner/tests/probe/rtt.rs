@@ -69,8 +69,8 @@ fn the_control_block_is_found_by_looking_for_it() {
     served.flash(&mut session, &programs::echo());
     let mut core = session.core(0).expect("a core");
     core.reset().expect("it resets");
-    // Two, of which the second holds it.
-    let region = ScanRegion::Ranges(vec![0x2000_0000..0x2000_0400, 0x2100_0000..0x2100_4000]);
+    // Two, of which the second holds it; the first is where nothing else was ever.
+    let region = ScanRegion::Ranges(vec![0x2030_0000..0x2030_0400, 0x2100_0000..0x2100_4000]);
     let deadline = Instant::now() + Duration::from_secs(2);
     loop {
         match Rtt::attach_region(&mut core, &region) {

@@ -65,7 +65,7 @@ impl Served {
         let (wish, wishes) = mpsc::channel(1);
         let (ours, theirs) = probe::connect(&machine).map_err(|error| refuse(error.to_string()))?;
         let program = Program::Probe(theirs);
-        let (process, mut qmp) = spawn(&machine, program, BackEnd::User, &logs).await?;
+        let (process, mut qmp) = spawn(&machine, program, BackEnd::User, None, &logs).await?;
         let directory = run_dir.path().to_owned();
         let probe = coming_up(&board.name, &process, async {
             let uart = come_to_life(&board.name, &mut qmp).await?;
@@ -101,11 +101,6 @@ impl Served {
         self.probe.uart()
     }
 
-    /// What UART1 says.
-    pub(crate) fn target_log(&self) -> PathBuf {
-        self.logs.join("target.log")
-    }
-
     /// Serves until the emulator ends otherwise than by a lockup of the core, and says how. After a lockup there is
     /// another emulator, which seems locked up until its next reset, and `tell` is called.
     pub(crate) async fn last(&mut self, tell: impl Fn(&Ended, &Path)) -> Result<Ended, BoardError> {
@@ -130,7 +125,8 @@ impl Served {
             problem: error.to_string(),
         })?;
         let program = Program::Probe(theirs);
-        let (process, mut qmp) = spawn(&self.machine, program, BackEnd::User, &self.logs).await?;
+        let (process, mut qmp) =
+            spawn(&self.machine, program, BackEnd::User, None, &self.logs).await?;
         let uart = coming_up(&self.name, &process, come_to_life(&self.name, &mut qmp)).await?;
         self.monitor.connect(qmp).await;
         self.process = process;
