@@ -96,6 +96,12 @@ impl Links {
             return;
         }
         self.way = way;
+        let name = match way {
+            Way::Both => "nowhere yet",
+            Way::Serial => "UART0",
+            Way::Rtt => "RTT",
+        };
+        defmt::info!("the runner is heard on {=str}", name);
         // Ends whatever it has got of a frame that began elsewhere.
         self.write(&[0]);
     }
