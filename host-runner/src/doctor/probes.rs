@@ -57,11 +57,9 @@ fn of_machine(listed: &Result<Vec<Probe>, ListError>) -> Check {
             error.to_string(),
             "then look with: hil boards --discover",
         ),
-        Ok(probes) if probes.is_empty() => Check::missing(
-            name,
-            ProbeError::NoProbe.to_string(),
-            advice(&ProbeError::NoProbe),
-        ),
+        Ok(probes) if probes.is_empty() => {
+            Check::missing(name, "none on this machine", advice(&ProbeError::NoProbe))
+        }
         Ok(probes) => {
             let list: Vec<String> = probes
                 .iter()

@@ -80,7 +80,7 @@ pub enum ProbeError {
     },
     /// Nobody knows a chip of that name.
     #[error(
-        "probe-rs knows no chip \"{chip}\"{}; a description of your own goes into link.rtt.chip-description",
+        "probe-rs knows no chip \"{chip}\"{}; a description of your own goes into link.rtt.chip_description",
         similar_to(similar)
     )]
     UnknownChip {
@@ -107,7 +107,7 @@ pub enum ProbeError {
     },
     /// The probe is there, the chip is not, or is another one.
     #[error(
-        "the debug probe does not reach the chip {chip}: {problem}; is the board powered and wired, is it that chip? If its firmware sleeps deeply or uses the debug pins, connect-under-reset may help"
+        "the debug probe does not reach the chip {chip}: {problem}; is the board powered and wired, is it that chip? If its firmware sleeps deeply or uses the debug pins, link.rtt.connect_under_reset may help"
     )]
     Attach {
         /// Name of the chip.

@@ -99,13 +99,19 @@ fn names(lister: &Lister) -> Vec<String> {
     lister.list_all().iter().map(name).collect()
 }
 
+/// Whether the selector names a server, not something on USB.
+fn is_networked(selector: &DebugProbeSelector) -> bool {
+    let is_address = |serial: &String| serial.contains(':');
+    (selector.vendor_id, selector.product_id) == NETWORKED
+        && selector.serial_number.as_ref().is_some_and(is_address)
+}
+
 /// probe-rs takes a connection that is refused for a probe that is plugged into nothing.
 fn somebody_listens(selector: &DebugProbeSelector) -> Result<(), ProbeError> {
     let Some(address) = selector
         .serial_number
         .as_ref()
-        .filter(|_| (selector.vendor_id, selector.product_id) == NETWORKED)
-        .filter(|serial| serial.contains(':'))
+        .filter(|_| is_networked(selector))
     else {
         return Ok(());
     };
@@ -137,16 +143,17 @@ fn why_closed(
     {
         return ProbeError::Forbidden { probe };
     }
-    let problem = in_words(error);
+    let mut problem = in_words(error);
+    if is_networked(selector) {
+        // It listens. What is wrong then the driver hides behind whatever the other drivers say.
+        if system_error(error).is_none() {
+            problem = "it listens, but hangs up on us".into();
+        }
+        return ProbeError::Busy { probe, problem };
+    }
     match system_error(error) {
         Some(io::ErrorKind::PermissionDenied) => return ProbeError::Forbidden { probe },
-        // Over the network, a probe that serves somebody else hangs up.
-        Some(
-            io::ErrorKind::ResourceBusy
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe,
-        ) => return ProbeError::Busy { probe, problem },
+        Some(io::ErrorKind::ResourceBusy) => return ProbeError::Busy { probe, problem },
         _ => {}
     }
     match error {
@@ -216,7 +223,7 @@ fn target(attachment: &Attachment) -> Result<(Registry, TargetSelector), ProbeEr
 fn unknown(registry: &Registry, error: RegistryError) -> ProbeError {
     match error {
         RegistryError::ChipNotFound(chip) | RegistryError::ChipNotUnique(chip, _) => {
-            let mut similar = registry.search_chips(&chip);
+            let mut similar = similar(registry, &chip);
             similar.truncate(MOST_SIMILAR);
             ProbeError::UnknownChip { chip, similar }
         }
@@ -224,6 +231,18 @@ fn unknown(registry: &Registry, error: RegistryError) -> ProbeError {
             problem: in_words(&error),
         },
     }
+}
+
+/// Names that have the longest beginning in common with this one, if it is long enough to mean something.
+fn similar(registry: &Registry, chip: &str) -> Vec<String> {
+    let ends = chip.char_indices().map(|(at, c)| at + c.len_utf8());
+    ends.skip(4)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .map(|end| registry.search_chips(&chip[..end]))
+        .find(|names| !names.is_empty())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
