@@ -9,6 +9,7 @@ mod lock;
 mod looping;
 mod native;
 mod power;
+mod probed;
 mod process;
 pub(crate) mod qemu;
 mod remedy;
@@ -17,13 +18,14 @@ mod serial;
 
 use core::fmt;
 use core::future::Future;
+use core::pin::pin;
 use core::time::Duration;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
 use hil_kit::rig::{Channel, SocketFactory};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 pub use error::BoardError;
 pub use firmware::{Image, prepare};
@@ -34,14 +36,16 @@ pub use remedy::{Loss, Remedy};
 use self::error::at;
 use self::lan::Lan;
 use self::lock::BoardLock;
+use self::probed::Probed;
 use self::process::Process;
-use self::qemu::Monitor;
+use self::qemu::{Monitor, VirtualProbe};
 use self::rundir::RunDir;
 use self::serial::Port;
 use crate::event::CrashReport;
 use crate::inventory::{Board, BoardKind, Link};
 use crate::lan::LanKind;
 use crate::link::LinkKind;
+use crate::link::rtt::RttGone;
 use crate::target_log::TargetLog;
 
 /// Time a board gets to end by itself before it is killed.
@@ -200,6 +204,9 @@ impl RunningBoard {
     pub fn process_id(&self) -> Option<u32> {
         match &self.machine {
             Some(Machine::Process(process)) => Some(process.id()),
+            Some(Machine::Probe { emulator, .. }) => {
+                emulator.as_ref().map(|emulator| emulator.process.id())
+            }
             Some(Machine::Port(_)) | None => None,
         }
     }
@@ -228,8 +235,22 @@ impl RunningBoard {
                 vec![Remedy::Resync, Remedy::StartAgain]
             }
             Some(Machine::Port(_)) => vec![Remedy::StartAgain],
+            Some(Machine::Probe { emulator, .. }) => {
+                let mut remedies = match loss {
+                    Loss::OutOfStep => vec![Remedy::Resync, Remedy::Reset, Remedy::Reflash],
+                    Loss::Stuck | Loss::Crashed | Loss::Gone => {
+                        vec![Remedy::Reset, Remedy::Reflash]
+                    }
+                };
+                if let Some(emulator) = emulator {
+                    if emulator.process.ended().is_some() {
+                        remedies.clear();
+                    }
+                    remedies.push(Remedy::StartAgain);
+                }
+                remedies
+            }
         };
-        let _ = loss;
         if self.board.power.is_some() {
             remedies.push(Remedy::Power);
         }
@@ -241,11 +262,17 @@ impl RunningBoard {
     /// # Errors
     /// As [`start`]; another step may follow.
     pub async fn remedy(&mut self, remedy: Remedy) -> Result<Box<dyn Channel>, BoardError> {
-        if remedy == Remedy::Power {
-            self.machine = None;
-            power::cycle(&self.board).await?;
+        self.channel = None;
+        match (remedy, &mut self.machine) {
+            (Remedy::Reset, Some(Machine::Probe { probed, .. })) => probed.reset().await,
+            (Remedy::Reflash, Some(Machine::Probe { probed, .. })) => probed.reflash().await,
+            (Remedy::Power, _) => {
+                self.machine = None;
+                power::cycle(&self.board).await?;
+                self.restart().await
+            }
+            _ => self.restart().await,
         }
-        self.restart().await
     }
 
     /// How it ended, if it has ended by itself.
@@ -254,34 +281,33 @@ impl RunningBoard {
         let ended = match &self.machine {
             Some(Machine::Process(process)) => process.ended(),
             Some(Machine::Port(port)) => port.ended(),
+            Some(Machine::Probe { emulator, .. }) => emulator.as_ref()?.process.ended(),
             None => None,
         };
         ended.map(Gone::from)
     }
 
-    /// Resolves within milliseconds after the board's process ends or its port vanishes, to how. Belongs
-    /// to the board as it runs now: ask again after a restart.
+    /// Resolves within milliseconds after the board's process ends, its port vanishes, or its probe sees the core crash
+    /// or is itself gone, to how. Belongs to the board as it runs now: ask again after a restart.
     pub fn gone(&self) -> impl Future<Output = Gone> + Send + 'static + use<> {
-        let (process, port) = match &self.machine {
-            Some(Machine::Process(process)) => (Some(process.gone()), None),
-            Some(Machine::Port(port)) => (None, Some(port.gone())),
-            None => (None, None),
+        let (process, port, probe) = match &self.machine {
+            Some(Machine::Process(process)) => (Some(process.gone()), None, None),
+            Some(Machine::Port(port)) => (None, Some(port.gone()), None),
+            Some(Machine::Probe { probed, emulator }) => (
+                emulator.as_ref().map(|emulator| emulator.process.gone()),
+                None,
+                probed.gone(),
+            ),
+            None => (None, None, None),
         };
         let elf = self.emulated().then(|| self.image.elf.clone());
         async move {
-            match (process, port) {
-                (Some(process), _) => {
-                    let ended = process.await;
-                    let report = elf
-                        .filter(|_| ended.crashed)
-                        .and_then(|elf| qemu::look::last_words(&ended.how, &elf));
-                    Gone {
-                        report: report.map(Box::new),
-                        ..ended.into()
-                    }
-                }
-                (None, Some(port)) => port.await.into(),
-                (None, None) => Gone {
+            match (process, port, probe) {
+                (Some(process), _, Some(probe)) => either(explained(process, elf), probe).await,
+                (Some(process), _, None) => explained(process, elf).await,
+                (None, Some(port), _) => port.await.into(),
+                (None, None, Some(probe)) => probe.await.into(),
+                (None, None, None) => Gone {
                     how: "it is not running".into(),
                     crashed: false,
                     report: None,
@@ -291,8 +317,12 @@ impl RunningBoard {
     }
 
     /// Whether its core computes without a pause, as far as its process shows. Takes half a second, or more under load.
+    /// A probe shows more: [`Self::where_is_it`].
     pub fn is_looping(&self) -> impl Future<Output = bool> + Send + 'static + use<> {
-        let process = self.process_id();
+        let process = match &self.machine {
+            Some(Machine::Process(process)) => Some(process.id()),
+            Some(Machine::Probe { .. } | Machine::Port(_)) | None => None,
+        };
         async move {
             match process {
                 Some(process) => looping::is_looping(process).await,
@@ -301,16 +331,15 @@ impl RunningBoard {
         }
     }
 
-    /// Where its core is, if that can be found out without a probe: of an emulated core. It is stopped by that.
-    pub fn where_is_it(
-        &self,
-    ) -> impl Future<Output = Option<CrashReport>> + Send + 'static + use<> {
-        let emulated = self
-            .emulated()
-            .then(|| (Arc::clone(&self.monitor), self.image.elf.clone()));
-        async move {
-            let (monitor, elf) = emulated?;
-            qemu::look::inside(&monitor, &elf).await
+    /// Where its core is, if a probe can look or the core is emulated. It may be stopped afterwards, until it is reset.
+    pub async fn where_is_it(&mut self) -> Option<CrashReport> {
+        let emulated = self.emulated();
+        match &mut self.machine {
+            Some(Machine::Probe { probed, .. }) => probed.where_is_it().await,
+            Some(Machine::Process(_)) if emulated => {
+                qemu::look::inside(&self.monitor, &self.image.elf).await
+            }
+            Some(Machine::Process(_) | Machine::Port(_)) | None => None,
         }
     }
 
@@ -318,13 +347,31 @@ impl RunningBoard {
         matches!(self.board.kind, BoardKind::Qemu { .. })
     }
 
+    /// How its image got there at the last start, where the runner has to do with it: `flashed in 0.6 s`, `already there`.
+    #[must_use]
+    pub fn image_note(&self) -> Option<String> {
+        match &self.machine {
+            Some(Machine::Probe { probed, .. }) => probed.image(),
+            Some(Machine::Process(_) | Machine::Port(_)) | None => None,
+        }
+    }
+
     /// Ends the board in order; kills what does not end.
     pub async fn stop(mut self) {
         self.channel = None;
-        if let Some(Machine::Process(machine)) = self.machine.take() {
-            let _ = tokio::time::timeout(STOP_PATIENCE, qemu::quit(&self.monitor)).await;
-            machine.finish(STOP_PATIENCE).await;
-        }
+        let process = match self.machine.take() {
+            Some(Machine::Process(process)) => process,
+            Some(Machine::Probe { probed, emulator }) => {
+                probed.close().await;
+                match emulator {
+                    Some(emulator) => emulator.process,
+                    None => return,
+                }
+            }
+            Some(Machine::Port(_)) | None => return,
+        };
+        let _ = timeout(STOP_PATIENCE, qemu::quit(&self.monitor)).await;
+        process.finish(STOP_PATIENCE).await;
     }
 
     /// What it wrote: a label and the file, of those that are there.
@@ -333,7 +380,9 @@ impl RunningBoard {
         let files = match self.board.kind {
             BoardKind::Native { .. } => vec![("target log", self.evidence.join(TARGET_LOG))],
             BoardKind::Qemu { .. } => qemu::evidence_files(&self.evidence),
-            BoardKind::Probe | BoardKind::Serial => Vec::new(),
+            BoardKind::Probe | BoardKind::Serial => {
+                vec![("target log", self.evidence.join(TARGET_LOG))]
+            }
         };
         files
             .into_iter()
@@ -345,10 +394,13 @@ impl RunningBoard {
     #[must_use]
     pub fn describe(&self) -> String {
         format!(
-            "{} ({}), link {}, lan {}{}",
+            "{} ({}), link {}{}, lan {}{}",
             self.board.name,
             self.board.kind.name(),
             self.link.kind(),
+            self.image_note()
+                .map(|note| format!(" (image {note})"))
+                .unwrap_or_default(),
             self.lan.sockets.name(),
             self.lan.reason
         )
@@ -357,11 +409,6 @@ impl RunningBoard {
     async fn boot(&mut self) -> Result<Box<dyn Channel>, BoardError> {
         let began = Instant::now();
         let name = &self.board.name;
-        let no_link = || BoardError::NoLink {
-            board: name.clone(),
-            link: self.link.kind(),
-            known: "none that this version can drive on this kind".into(),
-        };
         let (machine, channel): (Machine, Box<dyn Channel>) = match (&self.board.kind, &self.link) {
             (BoardKind::Native { stack }, _) => {
                 let mut agent = Command::new(&self.image.elf);
@@ -388,11 +435,61 @@ impl RunningBoard {
             }
             (BoardKind::Serial, Link::Port(port)) => {
                 self.lan.attach_thing(name)?;
+                if let Some(log) = &port.log {
+                    serial::hear(name, log, port.baud, &self.log)?;
+                }
                 let (port, stream) = Port::open(name, port)?;
                 (Machine::Port(port), Box::new(stream))
             }
-            (BoardKind::Qemu { .. } | BoardKind::Probe | BoardKind::Serial, _) => {
-                return Err(no_link());
+            (BoardKind::Qemu { machine }, Link::Rtt { .. }) => {
+                let back_end = self.lan.back_end(name, &self.monitor)?;
+                let (process, probe) = qemu::start_probed(
+                    name,
+                    machine,
+                    back_end,
+                    &self.evidence,
+                    &self.monitor,
+                    self.run_dir.path(),
+                )
+                .await?;
+                let (elf, log) = (self.image.elf.clone(), Arc::clone(&self.log));
+                let opened = Probed::open(name, probe.attachment(), elf, log).await;
+                let (probed, channel) = match opened {
+                    Ok(opened) => opened,
+                    Err(error) => return Err(its_end(name, &process, error).await),
+                };
+                let emulator = Emulator {
+                    process,
+                    _probe: probe,
+                };
+                let machine = Machine::Probe {
+                    probed,
+                    emulator: Some(emulator),
+                };
+                (machine, channel)
+            }
+            (BoardKind::Probe, Link::Rtt { attachment }) => {
+                self.lan.attach_thing(name)?;
+                let (elf, log) = (self.image.elf.clone(), Arc::clone(&self.log));
+                let (probed, channel) = Probed::open(name, attachment.clone(), elf, log).await?;
+                let machine = Machine::Probe {
+                    probed,
+                    emulator: None,
+                };
+                (machine, channel)
+            }
+            (kind, link) => {
+                // The inventory gives no board a link that its kind does not have.
+                return Err(BoardError::NoLink {
+                    board: name.clone(),
+                    link: link.kind(),
+                    known: kind
+                        .links()
+                        .iter()
+                        .map(|link| link.name())
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                });
             }
         };
         self.machine = Some(machine);
@@ -407,6 +504,65 @@ enum Machine {
     Process(Process),
     /// A thing behind a serial port.
     Port(Port),
+    /// Something behind a debug probe.
+    Probe {
+        probed: Probed,
+        /// What is behind it, where that is a process of the runner's own.
+        emulator: Option<Emulator>,
+    },
+}
+
+/// An emulated board with a debug probe in front of it.
+struct Emulator {
+    process: Process,
+    _probe: VirtualProbe,
+}
+
+/// How long the end of an emulator may become known after that of the link through its probe.
+const ITS_END: Duration = Duration::from_millis(200);
+
+/// The end of a process, with what an emulator of the image `elf` has said about a crash of its core.
+async fn explained(process: impl Future<Output = Ended> + Send, elf: Option<PathBuf>) -> Gone {
+    let ended = process.await;
+    let report = elf
+        .filter(|_| ended.crashed)
+        .and_then(|elf| qemu::look::last_words(&ended.how, &elf));
+    Gone {
+        report: report.map(Box::new),
+        ..ended.into()
+    }
+}
+
+/// The end of the emulator or that of the link through its probe: where both have ended, the emulator knows why.
+async fn either(
+    process: impl Future<Output = Gone> + Send,
+    probe: impl Future<Output = RttGone> + Send,
+) -> Gone {
+    let mut process = pin!(process);
+    tokio::select! {
+        biased;
+        gone = &mut process => gone,
+        gone = probe => {
+            if gone.crashed {
+                return gone.into();
+            }
+            match timeout(ITS_END, process).await {
+                Ok(better) => better,
+                Err(_) => gone.into(),
+            }
+        }
+    }
+}
+
+/// Why a board did not open: the end of its emulator, if that has ended.
+async fn its_end(board: &str, process: &Process, error: BoardError) -> BoardError {
+    match timeout(ITS_END, process.gone()).await {
+        Ok(ended) => BoardError::Gone {
+            board: board.into(),
+            ended,
+        },
+        Err(_) => error,
+    }
 }
 
 /// How a board went away.
@@ -426,6 +582,16 @@ impl From<Ended> for Gone {
             crashed,
             how,
             report: None,
+        }
+    }
+}
+
+impl From<RttGone> for Gone {
+    fn from(gone: RttGone) -> Self {
+        Self {
+            crashed: gone.crashed,
+            how: gone.how,
+            report: gone.report,
         }
     }
 }

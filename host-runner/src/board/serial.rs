@@ -7,16 +7,18 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio_serial::SerialStream;
 
 use super::BoardError;
+use super::error::at;
 use super::process::Ended;
 use crate::inventory::SerialPort;
 use crate::link;
+use crate::target_log::TargetLog;
 
 /// What is known of a port in use.
 #[derive(Debug)]
@@ -56,6 +58,17 @@ impl Port {
             core::future::pending().await
         }
     }
+}
+
+/// Listens to the log of a board at a port of its own.
+pub(super) fn hear(board: &str, port: &Path, baud: u32, log: &TargetLog) -> Result<(), BoardError> {
+    let trouble = |source| BoardError::Link {
+        board: board.into(),
+        source,
+    };
+    let device = link::serial::open_for_reading(port, baud).map_err(trouble)?;
+    log.attach(device).map_err(at(port))?;
+    Ok(())
 }
 
 fn watched<S>(stream: S, port: PathBuf) -> (Port, Watched<S>) {

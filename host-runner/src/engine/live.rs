@@ -23,6 +23,7 @@ use crate::board::{self, BoardError, Image, RunningBoard, StartOptions};
 use crate::event::{CrashReport, Identity, LogLine};
 use crate::inventory::{Board, Firmware};
 use crate::lan::LanKind;
+use crate::link::LinkError;
 use crate::plan::{Claims, LanFacts};
 use crate::target_log::TargetLog;
 
@@ -156,6 +157,7 @@ impl LiveStarter {
                 capabilities: identity.claims,
             },
             link: running.link_kind().name().into(),
+            image: running.image_note(),
             lan: LanFacts {
                 name: lan.name().into(),
                 reason: running.why_no_wire().map(str::to_owned),
@@ -330,11 +332,6 @@ impl Session for LiveSession {
         })
     }
 
-    fn where_is_it(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
-        let place = lock(&self.slot).as_ref().map(RunningBoard::where_is_it);
-        Box::pin(async { place?.await })
-    }
-
     fn beacon(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
         Box::pin(async {
             let expected = Expected {
@@ -345,6 +342,14 @@ impl Session for LiveSession {
             let identity = self.dut.greet_again(expected, BEACON).await.ok()?;
             let beacon = identity.beacon.as_ref()?;
             Some(self.beacons.explain(beacon))
+        })
+    }
+
+    fn where_is_it(&mut self) -> BoxFuture<'_, Option<CrashReport>> {
+        Box::pin(async {
+            let running = lock(&self.slot).take();
+            let mut loan = Loan::of(&self.slot, running);
+            loan.board().ok()?.where_is_it().await
         })
     }
 
@@ -465,6 +470,10 @@ fn in_words(identity: &hil_kit::Identity) -> Identity {
 fn board_error(error: BoardError) -> StartError {
     let cause = match &error {
         BoardError::Locked { .. } => "locked",
+        BoardError::Link {
+            source: LinkError::Probe(error),
+            ..
+        } if !error.reached_the_chip() => "probe",
         BoardError::NoLink { .. } | BoardError::Link { .. } => "link",
         BoardError::NoLan { .. } | BoardError::NoWire { .. } | BoardError::Plug { .. } => "lan",
         BoardError::Build { .. } | BoardError::Image { .. } => "image",

@@ -106,6 +106,8 @@ pub struct Ready {
     pub claims: Claims,
     /// Kind of link.
     pub link: String,
+    /// How the image got onto the board, where the runner had to do with it.
+    pub image: Option<String>,
     /// The lan.
     pub lan: LanFacts,
 }

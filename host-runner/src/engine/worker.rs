@@ -266,6 +266,7 @@ impl Worker<'_> {
                 board: self.name(),
                 identity: ready.identity.clone(),
                 link: ready.link.clone(),
+                image: ready.image.clone(),
                 lan: ready.lan.name.clone(),
                 lan_reason: ready.lan.reason.clone(),
                 start_to_ready_ms,

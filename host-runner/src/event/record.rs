@@ -109,6 +109,9 @@ pub struct BoardStarted {
     pub identity: Identity,
     /// Kind of link.
     pub link: String,
+    /// How the image got onto the board, where the runner had to do with it: `flashed in 0.6 s` or `already there`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Kind of lan.
     pub lan: String,
     /// Why it is no better one, where the runner chose.

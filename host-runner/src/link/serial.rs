@@ -3,8 +3,12 @@
 //! Opened exclusively and raw. Must not: reset the board by its control lines.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::termios;
 use tokio_serial::{ErrorKind, SerialPortBuilderExt, SerialStream};
 
 use super::LinkError;
@@ -19,6 +23,36 @@ pub fn open(port: &Path, baud: u32) -> Result<SerialStream, LinkError> {
         Ok(stream) => Ok(stream),
         Err(error) => Err(explain(port, &error)),
     }
+}
+
+/// Opens a port that is only listened to, by whoever waits for descriptors.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_for_reading(port: &Path, baud: u32) -> Result<OwnedFd, LinkError> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let device = rustix::fs::open(port, flags, Mode::empty()).map_err(|errno| {
+        let port = port.to_path_buf();
+        match errno {
+            Errno::NOENT | Errno::NXIO | Errno::NODEV => LinkError::NoPort { port },
+            Errno::ACCESS | Errno::PERM => LinkError::Forbidden { port },
+            errno => LinkError::Busy {
+                port,
+                problem: errno.to_string(),
+            },
+        }
+    })?;
+    let raw = || {
+        let mut settings = termios::tcgetattr(&device)?;
+        settings.make_raw();
+        settings.set_speed(baud)?;
+        termios::tcsetattr(&device, termios::OptionalActions::Flush, &settings)
+    };
+    raw().map_err(|errno| LinkError::NotSerial {
+        port: port.to_path_buf(),
+        problem: errno.to_string(),
+    })?;
+    Ok(device)
 }
 
 fn explain(port: &Path, error: &tokio_serial::Error) -> LinkError {
@@ -76,6 +110,22 @@ mod tests {
         stream.read_exact(&mut received).await.expect("bytes");
         assert_eq!(received, bytes);
         drop(board);
+    }
+
+    #[test]
+    fn listens_without_touching_a_byte() {
+        let (master, port) = pseudo_terminal();
+        let device = open_for_reading(&port, 115_200).expect("it opens");
+        let mut board = File::from(master);
+        board.write_all(b"\r\n\x03\x7f").expect("it takes them");
+        let mut received = [0; 8];
+        let count = rustix::io::read(&device, &mut received).expect("bytes");
+        assert_eq!(&received[..count], b"\r\n\x03\x7f");
+        let missing = open_for_reading(Path::new("/dev/ttyNOSUCH"), 115_200);
+        assert!(matches!(missing, Err(LinkError::NoPort { .. })));
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let plain = open_for_reading(file.path(), 115_200);
+        assert!(matches!(plain, Err(LinkError::NotSerial { .. })));
     }
 
     #[tokio::test]

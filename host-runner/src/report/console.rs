@@ -176,7 +176,7 @@ impl Console {
 
     fn board_started(&mut self, board: &BoardStarted) -> io::Result<()> {
         let line = format!(
-            "{} is up in {}: port {}, link {}, lan {}{}, build {}",
+            "{} is up in {}: port {}, link {}, lan {}{}, build {}{}",
             board.board,
             duration(board.start_to_ready_ms),
             board.identity.port,
@@ -190,7 +190,11 @@ impl Console {
                 .identity
                 .build_id
                 .get(..12)
-                .unwrap_or(&board.identity.build_id)
+                .unwrap_or(&board.identity.build_id),
+            board
+                .image
+                .as_ref()
+                .map_or_else(String::new, |how| format!(" ({how})")),
         );
         self.out.print(&self.paint.dim(&line))?;
         self.target_log(&board.log)

@@ -8,9 +8,9 @@ use hil_kit::Violation;
 
 use super::*;
 use crate::event::{
-    BoardFailed, BoardLost, BoardPreparing, BoardRestarted, BoardStarted, CaseFinished,
-    CaseStarted, CrashReport, DeviationProblem, Event, Frame, Identity, LogLine, RunFinished,
-    RunStarted, SCHEMA, Step, Tally, Trace, Trait, Verdict,
+    BoardFailed, BoardLost, BoardPreparing, BoardRecovery, BoardRestarted, BoardStarted,
+    CaseFinished, CaseStarted, CrashReport, DeviationProblem, Event, Frame, Identity, LogLine,
+    RunFinished, RunStarted, SCHEMA, Step, Tally, Trace, Trait, Verdict,
 };
 
 /// A buffer that can be looked at while somebody else owns the writing end.
@@ -311,6 +311,7 @@ fn canned() -> Vec<Record> {
                 capabilities: vec!["ipv4".into(), "tcp".into()],
             },
             link: "serial".into(),
+            image: Some("flashed in 0.6 s".into()),
             lan: "user".into(),
             lan_reason: Some("no wire can be made: HIL_NO_WIRE is set".into()),
             start_to_ready_ms: 123.4,
@@ -345,6 +346,20 @@ fn canned() -> Vec<Record> {
             board: "bench".into(),
             case: Some("tcp/recv/lost".into()),
             reason: "the agent is silent".into(),
+        }),
+        Event::BoardRecovery(BoardRecovery {
+            board: "bench".into(),
+            step: "resync".into(),
+            ok: false,
+            elapsed_ms: 1001.0,
+            reason: Some("no answer within 1000 ms".into()),
+        }),
+        Event::BoardRecovery(BoardRecovery {
+            board: "bench".into(),
+            step: "reset".into(),
+            ok: true,
+            elapsed_ms: 98.0,
+            reason: None,
         }),
         Event::BoardRestarted(BoardRestarted {
             board: "bench".into(),

@@ -297,6 +297,7 @@ impl Starter for ScriptedStarter {
                         capabilities: Capabilities::EVERYTHING,
                     },
                     link: "memory".into(),
+                    image: None,
                     lan: LanFacts {
                         name: "none".into(),
                         reason: None,

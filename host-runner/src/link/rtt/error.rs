@@ -192,6 +192,37 @@ pub enum ProbeError {
     },
 }
 
+impl ProbeError {
+    /// Whether the chip behind the probe has been reached: something done to the chip may help then.
+    #[must_use]
+    pub const fn reached_the_chip(&self) -> bool {
+        match self {
+            Self::Flash { .. }
+            | Self::NotThere
+            | Self::DeadRtt { .. }
+            | Self::NoChannel { .. }
+            | Self::CrashedAtStart { .. } => true,
+            Self::BadSelector { .. }
+            | Self::NoProbe
+            | Self::Several { .. }
+            | Self::NotFound { .. }
+            | Self::NobodyListens { .. }
+            | Self::Forbidden { .. }
+            | Self::Busy { .. }
+            | Self::Open { .. }
+            | Self::UnknownChip { .. }
+            | Self::UnnamedChip { .. }
+            | Self::Description { .. }
+            | Self::Attach { .. }
+            | Self::Image { .. }
+            | Self::NoRtt { .. }
+            | Self::Failed { .. }
+            | Self::Stalled { .. }
+            | Self::Child { .. } => false,
+        }
+    }
+}
+
 fn others(found: &[String]) -> String {
     if found.is_empty() {
         String::new()
@@ -231,6 +262,6 @@ mod tests {
             chip: "STM32F4".into(),
             similar: Vec::new(),
         };
-        assert!(chip.to_string().contains("chip-description"));
+        assert!(chip.to_string().contains("chip_description"));
     }
 }
