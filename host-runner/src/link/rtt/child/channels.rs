@@ -1,8 +1,9 @@
 //! The RTT channels of the link, found by name, and the doorbell that the name of the lower one announces.
 
-use probe_rs::rtt::{ChannelMode, DownChannel, Rtt, RttChannel, UpChannel};
+use probe_rs::rtt::{ChannelMode, Rtt, RttChannel};
 use probe_rs::{Core, MemoryInterface};
 
+use super::rings::{Chosen, Rings};
 use crate::link::rtt::ProbeError;
 
 /// Name of the pair that is the link.
@@ -18,56 +19,67 @@ const MOST_INTERRUPTS: u32 = 496;
 
 /// The channels in use.
 pub(super) struct Channels {
-    /// From the agent.
-    pub(super) up: UpChannel,
-    /// To the agent.
-    pub(super) down: DownChannel,
+    /// Their rings.
+    pub(super) rings: Rings,
     /// What to write to tell the agent that there is something.
     pub(super) doorbell: Option<Doorbell>,
-    /// The log, if there is one apart from the link.
-    pub(super) log: Option<UpChannel>,
+}
+
+/// Why a control block has no channels, or not yet.
+pub(super) enum NoChannels {
+    /// It is not complete.
+    Incomplete,
+    /// It is, but has no link.
+    Other(ProbeError),
 }
 
 impl Channels {
-    /// Takes what is needed from a control block.
-    pub(super) fn of(core: &mut Core<'_>, mut rtt: Rtt) -> Result<Self, ProbeError> {
-        let ups = core::mem::take(&mut rtt.up_channels);
-        let downs = core::mem::take(&mut rtt.down_channels);
+    /// Finds what is needed in the control block at this address.
+    pub(super) fn of(core: &mut Core<'_>, block: u64) -> Result<Self, NoChannels> {
+        let rtt = Rtt::attach_at(core, block).map_err(|_| NoChannels::Incomplete)?;
         let mut found: Vec<String> = Vec::new();
         let mut note = |way: &str, channel: &dyn RttChannel| {
             let name = channel.name().unwrap_or("without a name");
             found.push(format!("{way} {} \"{name}\"", channel.number()));
         };
-        ups.iter().for_each(|channel| note("up", channel));
-        downs.iter().for_each(|channel| note("down", channel));
-        let (mut up, mut log) = (None, None);
-        for channel in ups {
-            if channel.name().is_some_and(|name| parse(name).is_some()) {
-                up = up.or(Some(channel));
-            } else if channel.number() == LOG {
-                log = Some(channel);
-            }
-        }
-        let down = downs.into_iter().find_map(|channel| {
-            let interrupt = parse(channel.name()?)?;
-            Some((channel, interrupt))
+        rtt.up_channels.iter().for_each(|up| note("up", up));
+        rtt.down_channels.iter().for_each(|down| note("down", down));
+        let up = rtt
+            .up_channels
+            .iter()
+            .find(|channel| interrupt(*channel).is_some());
+        let down = rtt.down_channels.iter().find_map(|down| {
+            let interrupt = interrupt(down)?;
+            Some((down.number(), interrupt))
         });
         let (Some(up), Some((down, interrupt))) = (up, down) else {
-            return Err(ProbeError::NoChannel { found });
+            return Err(NoChannels::Other(ProbeError::NoChannel { found }));
         };
-        if let Some(log) = &log {
+        let log = rtt
+            .up_channels
+            .iter()
+            .find(|channel| channel.number() == LOG && channel.number() != up.number());
+        if let Some(log) = log {
             // A log that nobody reads must not stop the agent. If that cannot be changed, it will be read.
             if matches!(log.mode(core), Ok(ChannelMode::BlockIfFull)) {
                 let _ = log.set_mode(core, ChannelMode::NoBlockSkip);
             }
         }
-        Ok(Self {
-            up,
+        let chosen = Chosen {
+            up: up.number(),
             down,
+            log: log.map(RttChannel::number),
+        };
+        Ok(Self {
+            rings: Rings::of(core, block, chosen).map_err(|_| NoChannels::Incomplete)?,
             doorbell: interrupt.map(Doorbell::of),
-            log,
         })
     }
+}
+
+/// Whether a channel is of the link, and which doorbell it announces.
+fn interrupt(channel: &impl RttChannel) -> Option<Option<u32>> {
+    parse(channel.name()?)
 }
 
 /// An interrupt that the agent sleeps until.

@@ -10,7 +10,9 @@ mod image;
 mod look;
 mod nap;
 mod open;
+mod piece;
 mod pump;
+mod rings;
 mod serve;
 mod start;
 

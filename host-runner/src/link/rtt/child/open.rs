@@ -143,14 +143,12 @@ fn why_closed(
     {
         return ProbeError::Forbidden { probe };
     }
-    let mut problem = in_words(error);
     if is_networked(selector) {
-        // It listens. What is wrong then the driver hides behind whatever the other drivers say.
-        if system_error(error).is_none() {
-            problem = "it listens, but hangs up on us".into();
-        }
+        // It listens. What is wrong then the driver hides behind whatever the other drivers say, of USB for one.
+        let problem = "it listens, but hangs up on us".into();
         return ProbeError::Busy { probe, problem };
     }
+    let problem = in_words(error);
     match system_error(error) {
         Some(io::ErrorKind::PermissionDenied) => return ProbeError::Forbidden { probe },
         Some(io::ErrorKind::ResourceBusy) => return ProbeError::Busy { probe, problem },

@@ -11,7 +11,7 @@ use std::time::Instant;
 use probe_rs::rtt::{Rtt, ScanRegion};
 use probe_rs::{Core, CoreStatus, MemoryInterface, Session};
 
-use super::channels::Channels;
+use super::channels::{Channels, NoChannels};
 use super::image::Image;
 use super::{Runner, in_words};
 use crate::link::rtt::ProbeError;
@@ -96,12 +96,10 @@ pub(super) fn find(
     let began = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
-        let found = Rtt::attach_at(core, image.rtt)
-            .map_err(|error| in_words(&error))
-            .map(|rtt| Channels::of(core, rtt));
-        if let Ok(Ok(channels)) = found {
-            return Ok(channels);
-        }
+        let found = match Channels::of(core, image.rtt) {
+            Ok(channels) => return Ok(channels),
+            Err(found) => found,
+        };
         let status = core.status().map_err(failed(Step::Boot))?;
         if is_stopped(status) {
             return Err(NoRtt::Stopped);
@@ -110,8 +108,8 @@ pub(super) fn find(
         if waited >= patience {
             return Err(NoRtt::Trouble(match found {
                 // Another image, or one of another time.
-                Ok(Err(error)) => error,
-                _ => ProbeError::DeadRtt {
+                NoChannels::Other(error) => error,
+                NoChannels::Incomplete => ProbeError::DeadRtt {
                     address: image.rtt,
                     core: in_a_word(status).into(),
                     waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
