@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use object::elf::SHF_EXECINSTR;
-use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags, SymbolKind};
 
 use crate::event::Frame;
 
@@ -31,6 +31,8 @@ pub struct Symbols {
     /// Addresses and bytes of the sections that hold instructions.
     code: Vec<(u32, Vec<u8>)>,
     by_name: BTreeMap<String, u32>,
+    /// Functions by their start: size, which is 0 where nobody has told it, and name.
+    functions: BTreeMap<u32, (u32, String)>,
     /// Source files as the image names them, and as people call them.
     files: RefCell<BTreeMap<String, String>>,
 }
@@ -67,17 +69,28 @@ impl Symbols {
                 code.push((start, bytes.to_vec()));
             }
         }
-        let by_name = file
-            .symbols()
-            .filter_map(|symbol| {
-                let address = u32::try_from(symbol.address()).ok()?;
-                Some((symbol.name().ok()?.to_owned(), address))
-            })
-            .collect();
+        let mut by_name = BTreeMap::new();
+        let mut functions = BTreeMap::new();
+        for symbol in file.symbols() {
+            let (Ok(address), Ok(name)) = (u32::try_from(symbol.address()), symbol.name()) else {
+                continue;
+            };
+            let address = if symbol.kind() == SymbolKind::Text {
+                // The lowest bit marks Thumb code.
+                let start = address & !1;
+                let size = u32::try_from(symbol.size()).unwrap_or_default();
+                functions.insert(start, (size, name.to_owned()));
+                start
+            } else {
+                address
+            };
+            by_name.insert(name.to_owned(), address);
+        }
         Ok(Self {
             dwarf,
             code,
             by_name,
+            functions,
             files: RefCell::default(),
         })
     }
@@ -219,12 +232,11 @@ impl Symbols {
     }
 
     fn symbol_at(&self, address: u32) -> String {
-        // A symbol ends where the next one begins; behind the code there is none.
-        let symbol = if self.is_code(address) {
-            self.dwarf.find_symbol(address.into())
-        } else {
-            None
-        };
+        let symbol = self.functions.range(..=address).next_back();
+        let symbol = symbol
+            .filter(|(start, (size, _))| *size == 0 || address - **start < *size)
+            .filter(|_| self.is_code(address))
+            .map(|(_, (_, name))| name.as_str());
         symbol.map_or_else(
             || format!("nothing that the image knows, at {address:#010x}"),
             |name| names::without_arguments(&addr2line::demangle_auto(name.into(), None)),

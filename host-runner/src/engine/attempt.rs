@@ -1,6 +1,8 @@
 //! One attempt of a case after the other, until it has its verdict.
 
 use core::time::Duration;
+use std::time::Instant;
+
 use hil_kit::{Case, Observation, Stop as CaseStop, Trouble};
 
 use super::deviations::Listed;
@@ -123,11 +125,18 @@ impl Attempts {
         stop: &Stop,
     ) -> Ended {
         let gone = session.gone();
+        let began = Instant::now();
         let (observation, gone) = tokio::select! {
             biased;
             () = stop.at_least(StopLevel::Stop) => return Ended::Interrupted,
             observation = guarded(self.case, one, session) => (observation, None),
-            gone = gone => (nothing_seen(Trouble::LinkLost(gone.how.clone())), Some(gone)),
+            gone = gone => {
+                let seen = Observation {
+                    elapsed: began.elapsed(),
+                    ..nothing_seen(Trouble::LinkLost(gone.how.clone()))
+                };
+                (seen, Some(gone))
+            }
         };
         self.made += 1;
         self.stopped = false;

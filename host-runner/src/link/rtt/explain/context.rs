@@ -91,6 +91,12 @@ impl Context {
         self.exception() != 0
     }
 
+    /// Whether the way to where the core was is lost: it stands at the entry of a handler, but there was no room to save
+    /// its registers.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.before.is_none() && self.now[LR].is_some_and(is_exc_return)
+    }
+
     /// Whether that exception is no fault.
     pub(super) fn is_interrupt(&self) -> bool {
         self.exception() > SECURE_FAULT
@@ -99,6 +105,11 @@ impl Context {
     /// Number of the exception that is being handled; 0 is none.
     fn exception(&self) -> u32 {
         self.now[XPSR].map_or(0, |xpsr| xpsr & 0x1ff)
+    }
+
+    /// The registers that an exception has saved, by their number.
+    pub(super) fn before(&self) -> Option<&[Option<u32>]> {
+        self.before.as_ref().map(<[_; 17]>::as_slice)
     }
 
     /// What to call it.
@@ -185,6 +196,11 @@ fn memory_at(core: &Core<'_>, sp: u32) -> Option<(u32, u32)> {
         })
 }
 
+/// EXC_RETURN (B1.5.8): all ones above, in Armv8-M from bit 7 on.
+const fn is_exc_return(lr: u32) -> bool {
+    lr >= 0xffff_ff00
+}
+
 /// The registers that the core saved when the exception came, if it stands at the entry of its handler: only there the
 /// stack pointer still points to them.
 fn saved(
@@ -192,8 +208,7 @@ fn saved(
     now: &[Option<u32>; 17],
     symbols: &Symbols,
 ) -> Option<[Option<u32>; 17]> {
-    // EXC_RETURN (B1.5.8): all ones above, in Armv8-M from bit 7 on.
-    let returning = now[LR].filter(|lr| *lr >= 0xffff_ff00)?;
+    let returning = now[LR].filter(|lr| is_exc_return(*lr))?;
     let frame = now[SP]?;
     let mut words = [0; 8];
     core.read_32(frame.into(), &mut words).ok()?;

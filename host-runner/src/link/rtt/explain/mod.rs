@@ -145,7 +145,8 @@ fn way(core: &mut Core<'_>, image: &Image, context: &Context) -> (Vec<Frame>, Tr
     let unwound = image
         .debug
         .as_ref()
-        .map(|debug| unwind::addresses(core, debug, symbols))
+        .filter(|_| !context.is_cut_off())
+        .map(|debug| unwind::addresses(core, context.before(), debug, symbols))
         .unwrap_or_default();
     // The handler of a fault alone does not say whose fault it is.
     let enough = if context.is_handling() { 2 } else { 1 };
