@@ -38,18 +38,33 @@ pub async fn prepare(board: &Board) -> Result<Image, BoardError> {
 }
 
 async fn build(name: &str, features: &[String], workspace: &Path) -> Result<PathBuf, BoardError> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut arguments = vec!["xtask".to_owned(), "firmware".to_owned(), name.to_owned()];
+    let features = features.join(",");
+    let mut arguments = vec!["firmware", name];
     if !features.is_empty() {
-        arguments.extend(["--features".to_owned(), features.join(",")]);
+        arguments.extend(["--features", &features]);
     }
-    let command = format!("cargo {}", arguments.join(" "));
+    let said = xtask(&arguments, name, workspace).await?;
+    Ok(workspace.join(said.lines().next_back().unwrap_or_default().trim()))
+}
+
+/// Runs one of the project's chores that builds something called `name`, and gives what it prints: at least a line.
+///
+/// # Errors
+/// It failed (with the end of its output), or printed nothing.
+pub(crate) async fn xtask(
+    arguments: &[&str],
+    name: &str,
+    workspace: &Path,
+) -> Result<String, BoardError> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let command = format!("cargo xtask {}", arguments.join(" "));
     let spawn_error = |source| BoardError::Spawn {
         program: command.clone(),
         source,
     };
     let child = Command::new(cargo)
-        .args(&arguments)
+        .arg("xtask")
+        .args(arguments)
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -62,7 +77,9 @@ async fn build(name: &str, features: &[String], workspace: &Path) -> Result<Path
     let group = Group::led_by(&child);
     let output = child.wait_with_output().await.map_err(spawn_error)?;
     group.has_ended();
-    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned();
     let failed = |status: String| {
         let mut said = String::from_utf8_lossy(&output.stderr).into_owned();
         said.push_str(&stdout);
@@ -77,13 +94,10 @@ async fn build(name: &str, features: &[String], workspace: &Path) -> Result<Path
     if !output.status.success() {
         return Err(failed(output.status.to_string()));
     }
-    let last = stdout
-        .lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty());
-    last.map(|line| workspace.join(line))
-        .ok_or_else(|| failed("it printed no path".into()))
+    if stdout.is_empty() {
+        return Err(failed("it printed no path".into()));
+    }
+    Ok(stdout)
 }
 
 /// A command with the processes it has started, compilers for one; they end with a command that is given up.

@@ -2,6 +2,7 @@
 //!
 //! Must not: speak the protocol; what goes over the link is the engine's business.
 
+mod attached;
 mod error;
 mod firmware;
 mod lan;
@@ -27,7 +28,9 @@ use std::sync::Arc;
 use hil_kit::rig::{Channel, SocketFactory};
 use tokio::time::{Instant, timeout};
 
+pub(crate) use attached::Attached;
 pub use error::BoardError;
+pub(crate) use firmware::xtask;
 pub use firmware::{Image, prepare};
 pub use process::Ended;
 pub(crate) use process::spawn_lasting;

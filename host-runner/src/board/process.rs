@@ -75,20 +75,7 @@ impl Process {
         last_words: impl Into<LastWords>,
         blame: Blame,
     ) -> io::Result<Self> {
-        // A group of its own: Ctrl-C on the terminal is for the runner, which stops the board in order.
-        command.process_group(0);
-        let runner = rustix::process::getpid();
-        // SAFETY: between fork and exec only two system calls are made; neither allocates nor locks.
-        unsafe {
-            command.pre_exec(move || {
-                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-                // The runner may have died before the signal was armed.
-                if rustix::process::getppid() != Some(runner) {
-                    return Err(io::Error::from(io::ErrorKind::BrokenPipe));
-                }
-                Ok(())
-            });
-        }
+        tie_to_runner(&mut command);
         let child = spawn_on_lasting_thread(command).await?;
         let pid = Pid::from_child(&child);
         let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?;
@@ -185,6 +172,24 @@ impl Drop for Process {
     }
 }
 
+/// Has the process end with the runner, and only with it: give the command to one of the spawning functions below.
+pub(super) fn tie_to_runner(command: &mut Command) {
+    // A group of its own: Ctrl-C on the terminal is for the runner, which stops the board in order.
+    command.process_group(0);
+    let runner = rustix::process::getpid();
+    // SAFETY: between fork and exec only two system calls are made; neither allocates nor locks.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            // The runner may have died before the signal was armed.
+            if rustix::process::getppid() != Some(runner) {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+            }
+            Ok(())
+        });
+    }
+}
+
 fn describe(name: &str, status: io::Result<ExitStatus>, said: &str, blame: Blame) -> Ended {
     let crashed = match (blame, &status) {
         (Blame::Words(words), _) => said.contains(words),
@@ -242,7 +247,8 @@ pub(crate) fn spawn_lasting(command: Command) -> io::Result<Child> {
     answer.recv().map_err(|_| no_thread())?
 }
 
-async fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
+/// Likewise, without blocking.
+pub(super) async fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
     let (reply, answer) = oneshot::channel();
     submit(command, move |spawned| match reply.send(spawned) {
         Err(Ok(unwanted)) => Some(unwanted),

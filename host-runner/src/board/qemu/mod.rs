@@ -5,6 +5,7 @@
 
 mod command;
 pub(super) mod look;
+pub(crate) mod once;
 mod probe;
 mod qmp;
 mod serve;
