@@ -15,6 +15,9 @@ fn main() -> ExitCode {
     if let Some(ended) = hil::link::rtt::serve_if_asked() {
         return ended;
     }
+    if let Some(ended) = hil::target_test::probe::serve_if_asked() {
+        return ended;
+    }
     // A panic has said what there is to say; but the status that it would end with means something else here.
     let exit = catch_unwind(|| hil::cli::main(std::env::args_os())).unwrap_or(Exit::RigTrouble);
     ExitCode::from(exit.code())

@@ -55,6 +55,17 @@ Examples:
 
 Exit codes: 130 ended by Ctrl-C or a signal; 96 no board that can be served; 97 the emulator ended.";
 
+const TARGET_TEST_NOTES: &str = "\
+A test is run alone, after a reset, and has its own time; the tests of a defmt-test image run in one go.
+A fault or an endless loop is a failure of the test it happens in, and the next one runs.
+
+Examples:
+  hil target-test                        all images that are meant to pass, on the default board
+  hil target-test --list                 what there is
+  hil target-test uart '*::lan9118::*'   tests whose id contains or fits this
+  hil target-test --via probe            through the board's debug probe
+  hil target-test --image harness        an image whose tests fail on purpose";
+
 /// Judges socket implementations on real, emulated and native boards.
 #[derive(Debug, Parser)]
 #[command(name = "hil", version, after_help = EXITS, max_term_width = 100)]
@@ -94,6 +105,9 @@ Examples:
     Bench(Bench),
     /// Debug probes
     Probe(Probe),
+    /// Run the tests of the firmware's crates and drivers on the target itself
+    #[command(name = "target-test", after_help = format!("{TARGET_TEST_NOTES}\n\n{EXITS}"))]
+    TargetTest(TargetTest),
 }
 
 #[derive(Debug, Args)]
@@ -328,6 +342,74 @@ pub(super) struct Bench {
     /// Write the figures, an object of JSON per board and line; with - to standard output and nothing else there
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TargetTest {
+    /// Tests: a part of their id, or a pattern with * and ? for all of it
+    #[arg(value_name = "TEST", help_heading = "What")]
+    pub(super) patterns: Vec<String>,
+
+    /// Image of tests (repeatable) [default: all but those that fail on purpose]
+    #[arg(long = "image", value_name = "NAME", help_heading = "What")]
+    pub(super) images: Vec<String>,
+
+    /// A finished image instead: an ELF file with tests of embedded-test or defmt-test
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "images",
+        help_heading = "What"
+    )]
+    pub(super) elf: Option<PathBuf>,
+
+    /// Run the ignored tests, too
+    #[arg(long, help_heading = "What")]
+    pub(super) include_ignored: bool,
+
+    /// List the tests instead of running them
+    #[arg(long, help_heading = "What")]
+    pub(super) list: bool,
+
+    #[command(flatten)]
+    pub(super) inventory: Inventory,
+
+    /// Board to run on [default: `default` of boards.toml]
+    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    pub(super) board: Option<String>,
+
+    /// How the tests get there [default: emulator, where the board is one]
+    #[arg(long, value_name = "WAY", help_heading = "Where")]
+    pub(super) via: Option<Via>,
+
+    /// How long a test may take that does not say so itself, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400), help_heading = "How")]
+    pub(super) timeout: u32,
+
+    /// Directory of this run [default: target/hil/RUN, beside boards.toml]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(super) out: Option<PathBuf>,
+
+    /// Write every event as a line of JSON; with - to standard output and nothing else there
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) json: Option<PathBuf>,
+
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE", help_heading = "Output", value_parser = a_file)]
+    pub(super) junit: Option<PathBuf>,
+
+    /// Show the log of every test, and all of every failure
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
+/// How tests get to the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Via {
+    /// The emulator starts each test itself.
+    Emulator,
+    /// A debug probe, real or emulated, flashes the image and starts each test.
+    Probe,
 }
 
 /// When to use colour.

@@ -15,6 +15,7 @@ mod probe;
 mod report;
 mod run;
 mod signals;
+mod target_test;
 mod words;
 
 use std::ffi::OsString;
@@ -73,6 +74,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Report(report) => report::report(report, &shell),
         Command::Bench(bench) => bench::bench(bench, &shell),
         Command::Probe(arguments) => probe::probe(arguments, &shell),
+        Command::TargetTest(tests) => target_test::target_test(tests, &shell, &arguments[1..]),
     };
     match ended {
         Ok(exit) => exit,

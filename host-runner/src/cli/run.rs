@@ -95,12 +95,22 @@ pub(super) fn run(
     execute(started, run, plans, reporters)
 }
 
-/// Runs the plan; reporters get their events on a thread of their own, so that they never delay a case.
+/// Runs the plan.
 fn execute(
     started: RunStarted,
     run: Run,
     plans: Vec<BoardPlan>,
     reporters: Vec<Box<dyn Reporter>>,
+) -> Result<Exit, Failure> {
+    conduct(reporters, async |emitter, stop| {
+        run_engine(started, run, plans, emitter, stop).await
+    })
+}
+
+/// Has something run that tells its events; reporters get them on a thread of their own, so that they never delay it.
+pub(super) fn conduct(
+    reporters: Vec<Box<dyn Reporter>>,
+    what: impl AsyncFnOnce(&Emitter, &Stop) -> Exit,
 ) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -129,7 +139,7 @@ fn execute(
                 format!("cannot listen for signals: {error}"),
             )
         })?;
-        Ok::<_, Failure>(run_engine(started, run, plans, &emitter, &stop).await)
+        Ok::<_, Failure>(what(&emitter, &stop).await)
     })?;
     // The stream of events ends with its last sender.
     drop(emitter);

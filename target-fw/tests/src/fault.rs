@@ -53,10 +53,14 @@ extern "C" fn HardFault() -> ! {
     )
 }
 
-/// The words of the line are what the runner reads the addresses from (host-runner/src/target_test/outcome.rs).
+/// The words of the line are what the runner reads the addresses from (host-runner/src/target_test/judge.rs).
 extern "C" fn hard_fault(frame: *const Frame) -> ! {
     // SAFETY: reading the fault status changes nothing.
-    let cfsr = unsafe { (*SCB::PTR).cfsr.read() };
+    let (cfsr, hfsr, mmfar, bfar) = unsafe {
+        let scb = &*SCB::PTR;
+        let (mmfar, bfar) = (scb.mmfar.read(), scb.bfar.read());
+        (scb.cfsr.read(), scb.hfsr.read(), mmfar, bfar)
+    };
     let stack =
         (&raw const _stack_end).addr()..(&raw const _stack_start).addr() - size_of::<Frame>() + 1;
     let (pc, lr) = if stack.contains(&frame.addr()) && frame.is_aligned() {
@@ -67,10 +71,13 @@ extern "C" fn hard_fault(frame: *const Frame) -> ! {
         (0, 0)
     };
     defmt::error!(
-        "hard fault: pc {=u32:#010x} lr {=u32:#010x} cfsr {=u32:#010x}",
+        "hard fault: pc {=u32:#010x} lr {=u32:#010x} cfsr {=u32:#010x} hfsr {=u32:#010x} mmfar {=u32:#010x} bfar {=u32:#010x}",
         pc,
         lr,
-        cfsr
+        cfsr,
+        hfsr,
+        mmfar,
+        bfar
     );
     exit(status::FAULTED)
 }

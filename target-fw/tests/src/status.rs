@@ -1,4 +1,4 @@
-//! The status an image ends with. The runner knows the same numbers (host-runner/src/target_test/outcome.rs).
+//! The status an image ends with. The runner knows the same numbers (host-runner/src/target_test/judge.rs).
 
 /// A test panicked.
 pub const PANICKED: i32 = 101;

@@ -20,6 +20,7 @@ mod options;
 
 pub use attachment::{Attachment, DebugProtocol};
 pub use child::serve_if_asked;
+pub(crate) use child::{attach, in_words};
 pub use error::ProbeError;
 pub use handle::Rtt;
 pub use keeper::RttGone;

@@ -20,9 +20,11 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 
+use probe_rs::Session;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::message::{self, Step, Word};
+use super::{Attachment, ProbeError};
 
 /// The first argument of a runner that is to drive a probe.
 pub(super) const ARGUMENT: &str = "--drive-a-probe";
@@ -41,6 +43,11 @@ pub fn serve_if_asked() -> Option<ExitCode> {
             Err(_) => ExitCode::FAILURE,
         }
     })
+}
+
+/// Opens a probe and attaches to the chip behind it, in a process that may be killed.
+pub(crate) fn attach(attachment: &Attachment) -> Result<Session, ProbeError> {
+    open::attach(open::probe(attachment)?, attachment)
 }
 
 /// The runner at the other end of the control socket.
@@ -62,7 +69,7 @@ impl Runner {
 }
 
 /// An error with all that it is about: probe-rs says the essential in the sources.
-fn in_words(error: &(dyn core::error::Error + 'static)) -> String {
+pub(crate) fn in_words(error: &(dyn core::error::Error + 'static)) -> String {
     let mut text = error.to_string().trim_end_matches('.').to_owned();
     let mut next = error.source();
     while let Some(source) = next {
