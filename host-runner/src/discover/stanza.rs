@@ -56,7 +56,7 @@ pub fn of_probe(probe: &Probe, names: &mut Names) -> String {
     format!(
         "[board.{name}]\n\
          kind = \"probe\"\n\
-         firmware = {{ elf = \"{name}.elf\" }}  # the image; or a crate under target-fw/boards: firmware = \"NAME\"\n\
+         firmware = {{ elf = \"{name}.elf\" }}  # the image: the table's name has to be what it calls its board; or firmware = \"CRATE\"\n\
          port = \"smoltcp\"  # the implementation of the API that is in it\n\
          link.rtt = {{ probe = {selector}, chip = \"CHIP\" }}  # its name: hil boards --chips PART\n"
     )
@@ -70,7 +70,7 @@ pub fn of_port(port: &Port, names: &mut Names) -> String {
     format!(
         "[board.{name}]\n\
          kind = \"serial\"\n\
-         firmware = {{ elf = \"{name}.elf\" }}  # the image that it runs; it says who should answer\n\
+         firmware = {{ elf = \"{name}.elf\" }}  # what it runs: the table's name has to be what that calls its board; or firmware = \"CRATE\"\n\
          port = \"smoltcp\"  # the implementation of the API that is in it\n\
          link.serial = {{ port = {path}, baud = {BAUD} }}\n"
     )
