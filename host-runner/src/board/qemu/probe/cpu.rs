@@ -359,7 +359,8 @@ impl Core {
             Stop::Trap => {
                 let exception = self.register(registers::XPSR)? as u32 & 0x1ff;
                 let own = self.unit.breakpoints().any(|address| address == counter);
-                if own || is_breakpoint(self.memory.instruction(counter)?) {
+                let trap = self.memory.instruction(counter).is_ok_and(is_breakpoint);
+                if own || trap {
                     cause::BKPT
                 } else if exception == HARD_FAULT {
                     cause::VCATCH

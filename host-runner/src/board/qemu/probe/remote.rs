@@ -4,8 +4,6 @@
 //! A request begins with `!` and ends with `#`, an answer begins with `&` and ends with `#`. Whatever else arrives is
 //! passed over. Must not: know what the requests do.
 
-use core::fmt::Write as _;
-
 /// Longest request kept; clients send at most 1024 bytes.
 const LONGEST: usize = 4096;
 
@@ -126,21 +124,26 @@ impl Answer {
             Self::Number(number) => format!("K{number:x}"),
             Self::Register(value) => format!("K{:08x}", value.swap_bytes()),
             Self::Text(text) => format!("K{text}"),
-            Self::Bytes(bytes) => {
-                let mut body = String::with_capacity(bytes.len() * 2 + 3);
-                body.push('K');
-                for byte in bytes {
-                    // Writing to a string does not fail.
-                    let _ = write!(body, "{byte:02x}");
-                }
-                body
-            }
+            Self::Bytes(bytes) => return hexadecimal(bytes),
             Self::Failed => "E1".to_owned(),
             Self::BadParameter => "P1".to_owned(),
             Self::Unsupported => "N0".to_owned(),
         };
         format!("&{body}#").into_bytes()
     }
+}
+
+/// Memory goes out in large pieces, so this is done by hand.
+fn hexadecimal(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut body = Vec::with_capacity(bytes.len() * 2 + 3);
+    body.extend(b"&K");
+    for byte in bytes {
+        let digits = [byte >> 4, byte & 0xf].map(|digit| DIGITS[usize::from(digit)]);
+        body.extend(digits);
+    }
+    body.push(b'#');
+    body
 }
 
 /// Cuts requests out of a stream of bytes.
