@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use nsapi::interface::Status;
+use nsapi_protocol::Op;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::ctx::{Findings, State};
-use crate::dut::Identity;
+use crate::dut::{Identity, Returned};
 use crate::interface::Interface;
 use crate::rig::{HostAddress, SocketFactory};
 use crate::steps::Steps;
@@ -139,7 +141,7 @@ pub async fn run_case(case: &Case, rig: &CaseRig) -> Observation {
     check_frames(&state, &mut outcome);
     blame_the_cable(&state, &mut outcome);
     if rig.lan.properties().no_peers {
-        skip_without_lan(&mut outcome);
+        skip_without_lan(&state, &mut outcome).await;
         // Without a lan no interface gets its address back, and no case asks for it.
         aftermath = aftermath.filter(|trouble| !matches!(trouble, Trouble::Lan(_)));
     }
@@ -282,15 +284,33 @@ fn blame_the_cable(state: &State, outcome: &mut Outcome) {
     }
 }
 
-/// A case on a board without a lan ends where it first needs somebody to be there; that says nothing about anybody.
-fn skip_without_lan(outcome: &mut Outcome) {
-    let needs = match &*outcome {
-        Err(Stop::Trouble(Trouble::Fixture { fixture, .. })) => format!("the fixture {fixture}"),
-        Err(Stop::Trouble(Trouble::Lan(_))) => "somebody on the lan".to_owned(),
+/// A case on a board without a lan ends where it first needs somebody to be there; that says nothing about anybody. Nor
+/// does what an interface that nobody has given an address cannot do.
+async fn skip_without_lan(state: &State, outcome: &mut Outcome) {
+    let reason = match &*outcome {
+        Err(Stop::Trouble(Trouble::Fixture { fixture, .. })) => {
+            format!("the board has no lan, and the case needs the fixture {fixture}")
+        }
+        Err(Stop::Trouble(Trouble::Lan(_))) => {
+            "the board has no lan, and the case needs somebody on it".to_owned()
+        }
+        Err(Stop::Violation(violation)) if has_no_address(state).await => format!(
+            "the board has no lan, and its interface no address; meanwhile {}: expected {}, observed {}",
+            violation.call, violation.expected, violation.observed
+        ),
         _ => return,
     };
-    let reason = format!("the board has no lan, and the case needs {needs}");
     *outcome = Err(Stop::Skip(reason));
+}
+
+/// Whether the interface says that it is not up.
+async fn has_no_address(state: &State) -> bool {
+    let deadline = Instant::now() + END_OF_SCOPE.mul_f64(state.scale);
+    let status = state.dut.call(Op::InterfaceStatus, deadline).await;
+    matches!(
+        status.map(|status| status.returned),
+        Ok(Returned::Code(code)) if code >= 0 && code != Status::GlobalUp as i32
+    )
 }
 
 async fn end_fixtures(state: &State) {

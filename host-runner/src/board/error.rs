@@ -20,6 +20,16 @@ pub enum BoardError {
         /// Who has it and since when.
         holder: String,
     },
+    /// Somebody else uses the probe or port that reaches it.
+    #[error("board {board}: the {device} is locked: {holder}")]
+    DeviceLocked {
+        /// Which.
+        board: String,
+        /// The probe or port.
+        device: String,
+        /// Who has it and since when.
+        holder: String,
+    },
     /// It has no such link.
     #[error("board {board} has no link \"{link}\"; it has: {known}")]
     NoLink {
@@ -148,7 +158,7 @@ impl BoardError {
     #[must_use]
     pub const fn cause(&self) -> &'static str {
         match self {
-            Self::Locked { .. } => "lock",
+            Self::Locked { .. } | Self::DeviceLocked { .. } => "lock",
             Self::NoLink { .. } | Self::Link { .. } => "link",
             Self::NoLan { .. } | Self::NoWire { .. } | Self::Plug { .. } => "lan",
             Self::Build { .. } => "build",

@@ -96,9 +96,9 @@ pub struct RunningBoard {
     started_in: Duration,
     // After the machine: what that has said last is taken when this is dropped.
     log: Arc<TargetLog>,
-    // In this order: the directory is removed before the lock is freed.
+    // In this order: the directory is removed before the locks are freed.
     run_dir: RunDir,
-    _lock: BoardLock,
+    _locks: (Option<BoardLock>, BoardLock),
 }
 
 /// Starts a board: takes its lock, runs it, opens its link. Nothing has been said over the link yet.
@@ -114,6 +114,7 @@ pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard
         None => prepare(board).await?,
     };
     let lock = BoardLock::take(board)?;
+    let device_lock = BoardLock::take_device(&board.name, &link)?;
     std::fs::create_dir_all(&options.evidence).map_err(at(&options.evidence))?;
     let log_file = options.evidence.join(TARGET_LOG);
     let log = TargetLog::create(&log_file, &image.elf, &board.workspace).map_err(at(&log_file))?;
@@ -136,7 +137,7 @@ pub async fn start(board: &Board, options: &StartOptions) -> Result<RunningBoard
         started_in: Duration::ZERO,
         log: Arc::new(log),
         run_dir,
-        _lock: lock,
+        _locks: (device_lock, lock),
     };
     running.channel = Some(running.boot().await?);
     Ok(running)
@@ -223,6 +224,10 @@ impl RunningBoard {
         self.machine = None;
         if let Some(wire) = &self.lan.wire {
             wire.unplug();
+        }
+        if let Link::Port(port) = &self.link {
+            // An adapter that was reset with its board comes back by itself.
+            serial::appears(&port.port).await;
         }
         self.boot().await
     }

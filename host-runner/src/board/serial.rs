@@ -6,6 +6,7 @@
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,12 @@ use super::process::Ended;
 use crate::inventory::SerialPort;
 use crate::link;
 use crate::target_log::TargetLog;
+
+/// How long an adapter that was reset may take to be there again.
+const REAPPEARS: Duration = Duration::from_secs(5);
+
+/// How often it is looked for.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What is known of a port in use.
 #[derive(Debug)]
@@ -58,6 +65,19 @@ impl Port {
             core::future::pending().await
         }
     }
+}
+
+/// Waits until the device is there, for [`REAPPEARS`] at most.
+pub(super) async fn appears(port: &Path) {
+    let wait = async {
+        // Device files come without an event that everybody may listen to.
+        let mut looks = tokio::time::interval(LOOK);
+        while !port.exists() {
+            looks.tick().await;
+        }
+    };
+    // Opening it says what is wrong if it is still not there.
+    let _ = tokio::time::timeout(REAPPEARS, wait).await;
 }
 
 /// Listens to the log of a board at a port of its own.
@@ -147,8 +167,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
     use tokio::time::timeout;
 

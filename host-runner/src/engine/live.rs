@@ -469,7 +469,7 @@ fn in_words(identity: &hil_kit::Identity) -> Identity {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn board_error(error: BoardError) -> StartError {
     let cause = match &error {
-        BoardError::Locked { .. } => "locked",
+        BoardError::Locked { .. } | BoardError::DeviceLocked { .. } => "locked",
         BoardError::Link {
             source: LinkError::Probe(error),
             ..

@@ -320,6 +320,16 @@ impl Live {
         Board::of(child)
     }
 
+    /// The emulator, whatever else `hil` runs beside it.
+    pub(crate) fn emulator(&self) -> Board {
+        let mut emulators = self.children().into_iter().filter(|(number, _)| {
+            let words = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+            words.starts_with(b"qemu-system-arm")
+        });
+        let (child, _) = emulators.next().expect("hil runs an emulator");
+        Board::of(child)
+    }
+
     /// The processes that keep namespaces.
     pub(crate) fn keepers(&self) -> Vec<Board> {
         let all = self.children().into_iter();

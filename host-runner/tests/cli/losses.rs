@@ -1,6 +1,7 @@
 //! Boards that do not come up, and boards that are lost in the middle: what becomes of the cases.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -156,6 +157,42 @@ fn an_emulator_killed_in_the_middle_costs_one_case() {
             "board-lost(gone)",
         );
     }
+}
+
+#[test]
+fn an_emulator_behind_a_probe_that_is_killed_is_noticed_within_a_second() {
+    if !have_qemu() {
+        return;
+    }
+    let bench = Bench::emulated();
+    bench.boards(
+        "[board.qemu-mps2-an385]\nkind = \"qemu\"\nmachine = \"mps2-an385\"\nfirmware = \"qemu-mps2-an385\"\nport = \"smoltcp\"\nlink.rtt = {}\n",
+    );
+    let mut live = Live::of(bench.start(&["run", "--suite", "udp", "--json", "-"]));
+    live.until(|event| event["event"] == "case-finished" && event["verdict"] == "pass");
+    live.until(|event| event["event"] == "case-started");
+    let emulator = live.emulator();
+    let killed = Instant::now();
+    emulator.signal(Signal::KILL);
+    live.until(|event| event["event"] == "board-lost");
+    let noticed = killed.elapsed();
+    let (exit, events) = live.end();
+    assert!(noticed < Duration::from_secs(1), "{noticed:?}");
+    let verdicts = verdicts(&events, "qemu-mps2-an385");
+    let lost: Vec<_> = verdicts
+        .iter()
+        .filter(|verdict| verdict.starts_with("board-lost"))
+        .collect();
+    assert_eq!(lost, ["board-lost(gone)"], "{verdicts:?}");
+    let steps: Vec<_> = events
+        .iter()
+        .filter(|event| event["event"] == "board-recovery")
+        .map(|event| (event["step"].as_str(), event["ok"].as_bool()))
+        .collect();
+    // Nothing can be reset where nothing runs.
+    assert_eq!(steps, [(Some("start-again"), Some(true))]);
+    assert_eq!(exit, Some(97));
+    bench.assert_nothing_left();
 }
 
 #[test]
