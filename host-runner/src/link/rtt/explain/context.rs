@@ -184,7 +184,7 @@ fn memory_at(core: &Core<'_>, sp: u32) -> Option<(u32, u32)> {
         .filter(|region| region.is_ram())
         .filter_map(|region| {
             let range = region.address_range();
-            let end = u32::try_from(range.end).unwrap_or(u32::MAX & !3);
+            let end = u32::try_from(range.end).unwrap_or(u32::MAX - 3);
             Some((u32::try_from(range.start).ok()?, end))
         })
         .find_map(|(start, end)| {

@@ -52,12 +52,6 @@ pub fn explain(session: &mut Session, elf: &Path) -> CrashReport {
     }
 }
 
-/// Reads the image's debug information ahead of the crash that will want it.
-pub fn prepare(elf: &Path) {
-    // What cannot be read is told by the explanation that needs it.
-    let _ = image(elf);
-}
-
 /// An image and what it knows about itself.
 struct Image {
     elf: PathBuf,

@@ -197,7 +197,7 @@ mod tests {
 
     impl Target {
         fn put(&mut self, bytes: &[u8]) -> u32 {
-            while self.0.len() % 4 != 0 {
+            while !self.0.len().is_multiple_of(4) {
                 self.0.push(0xee);
             }
             let address = 0x1000 + u32::try_from(self.0.len()).expect("small");
