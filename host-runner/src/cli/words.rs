@@ -6,7 +6,7 @@ use crate::report::Paint;
 type Word = (&'static str, &'static str);
 
 /// Causes: `fail(crash)`, `board-lost(silent)`, `infra(probe)`.
-const CAUSES: [Word; 25] = [
+const CAUSES: [Word; 31] = [
     (
         "crash",
         "the core faulted, panicked or locked up during this case, as the debug probe, the beacon that the image leaves in memory, the emulator or the system saw. Always fail. The report names the function, its file and line, and how it got there as far as that could be found out; then the board is reset and the run goes on. More: docs/src/crashes.md",
@@ -96,6 +96,30 @@ const CAUSES: [Word; 25] = [
     (
         "uncontrolled",
         "a case recorded traits without a positive control: a defect of the case",
+    ),
+    (
+        "panic",
+        "a test on the target panicked, and was not to; the reason is what it said, and where",
+    ),
+    (
+        "log",
+        "what the target said could not be read, and without it nothing can be said about its tests",
+    ),
+    (
+        "no-class",
+        "the port claims neither ip nor nidd, so there is nothing to judge",
+    ),
+    (
+        "build",
+        "the firmware does not build; the reason is the end of what the compiler said",
+    ),
+    (
+        "lock",
+        "another run uses the board; the reason says which process",
+    ),
+    (
+        "start",
+        "a program that is needed did not start, ended at once, or was not ready in its time",
     ),
     (
         "rig",
