@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use object::read::elf::{ElfFile32, NoteIterator};
-use object::{Endianness, Object, ObjectSection, ObjectSymbol, elf};
+use object::{Endianness, Object, ObjectSection, ObjectSymbol, SectionKind, elf};
 
 use crate::link::rtt::ProbeError;
 
@@ -16,6 +16,17 @@ pub(super) struct Image {
     pub(super) build_id: Option<(u64, Vec<u8>)>,
     /// Where the core goes when it crashes: addresses with what has happened then, the most telling first.
     pub(super) ends: Vec<(u64, &'static str)>,
+    /// Where the core waits for something to happen: every place that looks like such an instruction.
+    pub(super) waits: Vec<u64>,
+}
+
+/// The instructions a core waits in: wait for interrupt, for event.
+const WFI: u16 = 0xbf30;
+const WFE: u16 = 0xbf20;
+
+/// Whether two bytes of code are one of them.
+pub(super) const fn is_wait(code: [u8; 2]) -> bool {
+    matches!(u16::from_le_bytes(code), WFI | WFE)
 }
 
 impl Image {
@@ -43,6 +54,7 @@ impl Image {
             rtt: rtt.address(),
             build_id: build_id(&file)?,
             ends: ends(&file),
+            waits: waits(&file),
         }))
     }
 }
@@ -112,6 +124,22 @@ fn ends(file: &ElfFile32<'_, Endianness>) -> Vec<(u64, &'static str)> {
     ends
 }
 
+/// In a constant among the code, or across two instructions, nobody ever stops.
+fn waits(file: &ElfFile32<'_, Endianness>) -> Vec<u64> {
+    let code = file
+        .sections()
+        .filter(|section| section.kind() == SectionKind::Text);
+    let places = |section: object::read::elf::ElfSection32<'_, '_, Endianness>| {
+        let (at, data) = (section.address(), section.data().unwrap_or_default());
+        let halves = data.chunks_exact(2).enumerate();
+        halves
+            .filter(|(_, half)| is_wait([half[0], half[1]]))
+            .map(move |(index, _)| at + 2 * index as u64)
+            .collect::<Vec<u64>>()
+    };
+    code.flat_map(places).collect()
+}
+
 fn vectors<'data>(file: &ElfFile32<'data, Endianness>) -> &'data [u8] {
     file.section_by_name(".vector_table")
         .and_then(|section| section.data().ok())
@@ -127,3 +155,6 @@ fn panic_entry(file: &ElfFile32<'_, Endianness>) -> Option<u64> {
     };
     named("rust_begin_unwind").or_else(|| named("4core9panicking9panic_fmt"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -229,7 +229,7 @@ impl Board {
         let waits = self
             .session
             .core(CORE)
-            .and_then(|mut core| look::waits(&mut core))
+            .and_then(|mut core| look::waits(&mut core, &self.image))
             .map_err(failed(Step::Look))?;
         if waits {
             return Ok(Answer::Where(None));

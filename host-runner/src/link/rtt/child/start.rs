@@ -73,15 +73,20 @@ fn reset(core: &mut Core<'_>, image: &Image) -> Result<(), probe_rs::Error> {
     }
     core.reset_and_halt(HALT_PATIENCE)?;
     let _ = Rtt::clear_control_block(core, &ScanRegion::Exact(image.rtt));
-    core.clear_all_hw_breakpoints()?;
-    set_breakpoints(core, image)?;
+    set_breakpoints(core, &[], image)?;
     core.run()
 }
 
-/// A breakpoint wherever a crash ends, as far as the core has any.
-fn set_breakpoints(core: &mut Core<'_>, image: &Image) -> Result<(), probe_rs::Error> {
+/// A breakpoint wherever a crash ends, as far as the core has any, and at some places before; no others.
+pub(super) fn set_breakpoints(
+    core: &mut Core<'_>,
+    before: &[u64],
+    image: &Image,
+) -> Result<(), probe_rs::Error> {
+    core.clear_all_hw_breakpoints()?;
     let units = usize::try_from(core.available_breakpoint_units()?).unwrap_or(usize::MAX);
-    for (address, _) in image.ends.iter().take(units) {
+    let ends = image.ends.iter().map(|(address, _)| address);
+    for address in before.iter().chain(ends).take(units) {
         core.set_hw_breakpoint(*address)?;
     }
     Ok(())
@@ -127,7 +132,7 @@ pub(super) fn restore_breakpoints(
     image: &Image,
 ) -> Result<(), probe_rs::Error> {
     if core.read_word_32(FP_CTRL)? & 1 == 0 {
-        set_breakpoints(core, image)?;
+        set_breakpoints(core, &[], image)?;
     }
     Ok(())
 }
