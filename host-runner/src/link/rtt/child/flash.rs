@@ -27,6 +27,9 @@ pub(super) fn is_there(session: &mut Session, image: &Image) -> bool {
     read.is_ok() && found == *expected
 }
 
+/// How often it is tried: a cable may be disturbed once.
+const TRIES: usize = 2;
+
 /// Writes the image and reads it back. The core is halted afterwards, in no particular place.
 pub(super) fn write(
     session: &mut Session,
@@ -34,29 +37,34 @@ pub(super) fn write(
     image: &Image,
     runner: &Runner,
 ) -> Result<(), ProbeError> {
-    runner.doing(Step::Flash);
-    let failed = |error: &(dyn core::error::Error + 'static)| ProbeError::Flash {
-        problem: in_words(error),
-    };
+    let mut problem = String::new();
+    for _ in 0..TRIES {
+        runner.doing(Step::Flash);
+        match write_once(session, elf, runner) {
+            Ok(()) if image.build_id.is_none() || is_there(session, image) => return Ok(()),
+            Ok(()) => return Err(ProbeError::NotThere),
+            Err(why) => problem = why,
+        }
+    }
+    Err(ProbeError::Flash { problem })
+}
+
+fn write_once(session: &mut Session, elf: &Path, runner: &Runner) -> Result<(), String> {
     // What runs now must not run over what is being written.
     let halted = session.core(CORE).and_then(|mut core| {
         core.reset_and_halt(HALT_PATIENCE)
             .or_else(|_| core.halt(HALT_PATIENCE))
     });
-    halted.map_err(|error| failed(&error))?;
+    halted.map_err(|error| in_words(&error))?;
     let loader = build_loader(session, elf, ElfLoader(ElfOptions::default()), None)
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| in_words(&error))?;
     let mut told = Told::default();
     let mut options = DownloadOptions::default();
     options.verify = true;
     options.progress = FlashProgress::new(|event| told.hear(&event, runner));
     loader
         .commit(session, options)
-        .map_err(|error| failed(&error))?;
-    if image.build_id.is_some() && !is_there(session, image) {
-        return Err(ProbeError::NotThere);
-    }
-    Ok(())
+        .map_err(|error| in_words(&error))
 }
 
 /// How far each phase has come.
