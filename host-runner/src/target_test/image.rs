@@ -242,3 +242,44 @@ fn source(lines: &addr2line::Loader, address: u32, workspace: &Path) -> Option<S
         None => file.to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(elf: &Path) -> String {
+        Image::read("x", elf, Path::new("/"))
+            .expect_err("it holds no tests")
+            .problem
+    }
+
+    #[test]
+    fn what_is_no_image_of_tests_is_refused_with_the_reason() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let text = directory.path().join("text.elf");
+        std::fs::write(&text, "no image").expect("written");
+        assert!(problem(&text).starts_with("not an ELF file"));
+        assert!(problem(&directory.path().join("missing")).contains("No such file"));
+        // A program of this machine, with symbols, but not those.
+        let own = std::env::current_exe().expect("this program");
+        assert!(problem(&own).starts_with("holds no tests"));
+    }
+
+    #[test]
+    fn words_outside_of_the_data_are_none() {
+        let data = [1, 0, 0, 0, 2, 0, 0, 0];
+        assert_eq!(words(&data, 0), Some([1, 2]));
+        assert_eq!(words(&data, 4), Some([2]));
+        assert_eq!(words::<2>(&data, 4), None);
+        assert_eq!(words::<1>(&data, u64::MAX), None);
+    }
+
+    #[test]
+    fn names_of_tests_are_understood() {
+        let name =
+            r#"{"disambiguator":7,"name":"t","ignored":false,"should_panic":true,"timeout":7}"#;
+        let listed: Listed = serde_json::from_str(name).expect("as the framework writes it");
+        assert_eq!((listed.name.as_str(), listed.timeout), ("t", Some(7)));
+        assert!(listed.should_panic && !listed.ignored);
+    }
+}

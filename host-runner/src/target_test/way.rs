@@ -45,6 +45,18 @@ pub(super) struct Ran {
     pub took: Duration,
 }
 
+impl Ran {
+    /// Nothing was run.
+    pub(super) const fn nothing(end: End) -> Self {
+        Self {
+            end,
+            output: Vec::new(),
+            remarks: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+}
+
 impl Way {
     /// Gets everything ready.
     ///
@@ -96,14 +108,7 @@ impl Way {
 async fn on_emulator(machine: &str, elf: &Path, words: &[String], patience: Duration) -> Ran {
     let ran = match once::run(machine, elf, words, patience).await {
         Ok(ran) => ran,
-        Err(error) => {
-            return Ran {
-                end: End::Trouble(error.cause(), error.to_string()),
-                output: Vec::new(),
-                remarks: Vec::new(),
-                took: Duration::ZERO,
-            };
-        }
+        Err(error) => return Ran::nothing(End::Trouble(error.cause(), error.to_string())),
     };
     let mut remarks = Vec::new();
     if !ran.said.is_empty() {

@@ -27,7 +27,9 @@ pub(super) const ARGUMENT: &str = "--test-through-a-probe";
 
 /// Until the core has stopped after it was told to.
 const HALTING: Duration = Duration::from_millis(500);
-/// The handles of the target's standard output and standard error.
+/// How often it is said that an image still runs.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(250);
+/// The handle of the target's standard output, and of everything else it opens.
 const STDOUT: NonZeroU32 = NonZeroU32::MIN;
 /// What is kept of an image's output.
 const MOST_OUTPUT: usize = 1 << 20;
@@ -67,16 +69,26 @@ fn serve() -> io::Result<()> {
                 Ok(written) => Answer::Done { written },
                 Err(problem) => Answer::Failed(problem),
             },
-            (Request::Start { words, patience }, Some(session)) => start(session, &words, patience)
-                .unwrap_or_else(|error| Answer::Failed(in_words(&error))),
+            (Request::Start { words, patience }, Some(session)) => {
+                match start(session, &words, patience) {
+                    Ok(answer) => answer,
+                    Err(Trouble::Probe(error)) => Answer::Failed(in_words(&error)),
+                    Err(Trouble::Runner(error)) => return Err(error),
+                }
+            }
             (_, None) => Answer::Failed("no probe is open".into()),
         };
-        let mut out = io::stdout().lock();
-        serde_json::to_writer(&mut out, &answer)?;
-        out.write_all(b"\n")?;
-        out.flush()?;
+        say(&answer)?;
     }
     Ok(())
+}
+
+/// To the runner.
+fn say(answer: &Answer) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, answer)?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 /// Writes an image unless the chip has it, and says which it was.
@@ -116,8 +128,28 @@ fn has(session: &mut Session, address: u64, bytes: &[u8]) -> bool {
     read.is_ok() && found == bytes
 }
 
+/// Why a run has no end that could be told.
+enum Trouble {
+    /// The probe or the chip.
+    Probe(Error),
+    /// The runner does not listen any more.
+    Runner(io::Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Probe(error)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Runner(error)
+    }
+}
+
 /// Starts the image and answers its calls until it ends.
-fn start(session: &mut Session, words: &str, patience: Duration) -> Result<Answer, Error> {
+fn start(session: &mut Session, words: &str, patience: Duration) -> Result<Answer, Trouble> {
     let mut core = session.core(0)?;
     let began = Instant::now();
     core.reset_and_halt(HALTING)?;
@@ -127,31 +159,32 @@ fn start(session: &mut Session, words: &str, patience: Duration) -> Result<Answe
         output: Vec::new(),
         size: 0,
     };
+    core.run()?;
     let end = loop {
-        core.run()?;
         let left = patience.saturating_sub(began.elapsed());
-        let waited = core.wait_for_core_halted(left);
+        let waited = core.wait_for_core_halted(left.min(SIGN_OF_LIFE));
         match core.status()? {
             CoreStatus::Halted(HaltReason::Breakpoint(BreakpointCause::Semihosting(command))) => {
                 if let Some(end) = calls.answer(&mut core, command)? {
                     break end;
                 }
+                core.run()?;
             }
             CoreStatus::LockedUp => break End::LockedUp,
             CoreStatus::Halted(reason) => break End::Stopped(format!("{reason:?}")),
             CoreStatus::Running | CoreStatus::Sleeping | CoreStatus::Unknown => {
-                if left.is_zero() || began.elapsed() >= patience {
+                if began.elapsed() >= patience {
                     core.halt(HALTING)?;
                     break End::Late(place(&mut core));
                 }
-                // It has not stopped, and it is not its time that is over.
-                waited?;
+                // Only its time may be over; a probe that fails has said so in the status.
+                drop(waited);
+                say(&Answer::Alive)?;
             }
         }
     };
-    if core.status()?.is_halted() {
-        // As it was found: whoever comes next resets it anyway.
-    } else {
+    if !core.status()?.is_halted() {
+        // As after every other end: whoever comes next resets it.
         core.halt(HALTING)?;
     }
     Ok(Answer::Ended {

@@ -40,9 +40,11 @@ impl Request {
     }
 }
 
-/// What came of it.
+/// What came of it. Some signs of life may come first.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
+    /// The image runs, and the probe has just said so.
+    Alive,
     /// It is done.
     Done {
         /// The image had to be written.

@@ -29,8 +29,12 @@ use crate::helper;
 const ATTACHING: Duration = Duration::from_secs(15);
 /// Writing an image and reading it back.
 const WRITING: Duration = Duration::from_secs(60);
+/// How long the process may be silent while a test runs; it says something four times a second.
+const SILENCE: Duration = Duration::from_secs(3);
 /// What the process may need for a test beyond the time of the test itself.
 const AROUND: Duration = Duration::from_secs(5);
+/// After how many failures in a row the probe is given up.
+const MOST_FAILURES: u32 = 2;
 /// Longest line of an answer.
 const LONGEST: usize = 16 << 20;
 
@@ -45,6 +49,10 @@ pub struct Probe {
 #[derive(Debug, Default)]
 struct State {
     driver: Option<Driver>,
+    /// How often in a row it did not work.
+    failures: u32,
+    /// What was wrong the last time.
+    last: String,
 }
 
 /// The process, and the image that is on the board as far as it knows.
@@ -79,19 +87,18 @@ impl Probe {
     /// Starts `elf` once, with these words as its command line; writes it first if it is not there.
     pub(super) async fn run(&self, elf: &Path, words: &[String], patience: Duration) -> Ran {
         let mut state = self.state.lock().await;
+        if state.failures >= MOST_FAILURES {
+            let end = trouble(format!("given up: {}", state.last));
+            return Ran::nothing(end);
+        }
         let (end, output, took) = match self.try_run(&mut state, elf, words, patience).await {
-            Ok(Answer::Ended { end, output, took }) => (end.into_end(patience), output, took),
-            Ok(Answer::Done { .. }) => (
-                trouble("the process that drives the probe answered something else"),
-                Vec::new(),
-                Duration::ZERO,
-            ),
-            Ok(Answer::Failed(problem)) => (trouble(problem), Vec::new(), Duration::ZERO),
-            Err(error) => {
-                // Whatever it is waiting for: the next test gets a new one.
-                state.driver = None;
-                (trouble(error.to_string()), Vec::new(), Duration::ZERO)
+            Ok(Answer::Ended { end, output, took }) => {
+                state.failures = 0;
+                (end.into_end(patience), output, took)
             }
+            Ok(Answer::Done { .. } | Answer::Alive) => state.failed("it answered something else"),
+            Ok(Answer::Failed(problem)) => state.failed(problem),
+            Err(error) => state.failed(error.to_string()),
         };
         Ran {
             end,
@@ -111,9 +118,8 @@ impl Probe {
         if state.driver.is_none() {
             let mut driver = Driver::spawn()?;
             let attachment = Box::new(self.attached.attachment().clone());
-            let answer = driver
-                .ask(&Request::Attach { attachment }, ATTACHING)
-                .await?;
+            let attach = Request::Attach { attachment };
+            let answer = driver.ask(&attach, ATTACHING, ATTACHING).await?;
             if let Answer::Failed(_) = answer {
                 return Ok(answer);
             }
@@ -123,9 +129,8 @@ impl Probe {
             return Err(io::ErrorKind::NotConnected.into());
         };
         if driver.elf.as_deref() != Some(elf) {
-            let answer = driver
-                .ask(&Request::Write { elf: elf.into() }, WRITING)
-                .await?;
+            let write = Request::Write { elf: elf.into() };
+            let answer = driver.ask(&write, WRITING, WRITING).await?;
             if let Answer::Failed(_) = answer {
                 return Ok(answer);
             }
@@ -135,7 +140,20 @@ impl Probe {
             words: words.join(" "),
             patience,
         };
-        driver.ask(&request, patience + AROUND).await
+        driver.ask(&request, SILENCE, patience + AROUND).await
+    }
+}
+
+impl State {
+    /// Whatever the process is waiting for: the next test gets a new one.
+    fn failed(
+        &mut self,
+        problem: impl Into<String>,
+    ) -> (judge::End, Vec<(Duration, Vec<u8>)>, Duration) {
+        self.driver = None;
+        self.failures += 1;
+        self.last = problem.into();
+        (trouble(self.last.clone()), Vec::new(), Duration::ZERO)
     }
 }
 
@@ -170,35 +188,57 @@ impl Driver {
         })
     }
 
-    async fn ask(&mut self, request: &Request, patience: Duration) -> io::Result<Answer> {
+    /// Asks for something, and waits for the answer: between two signs of life no longer than `silence`, and no longer
+    /// than `patience` in all.
+    async fn ask(
+        &mut self,
+        request: &Request,
+        silence: Duration,
+        patience: Duration,
+    ) -> io::Result<Answer> {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
-        let id = self.process.0.id();
         let asked = timeout(patience, async {
             self.requests.write_all(&line).await?;
-            let mut answer = Vec::new();
             loop {
-                let more = self.answers.fill_buf().await?;
-                if more.is_empty() || answer.len() > LONGEST {
-                    return Err(io::Error::other(format!(
-                        "the process that drives the probe ({id}) has ended"
-                    )));
-                }
-                let end = more.iter().position(|byte| *byte == b'\n');
-                answer.extend_from_slice(&more[..end.unwrap_or(more.len())]);
-                let used = end.map_or(more.len(), |end| end + 1);
-                self.answers.consume(used);
-                if end.is_some() {
-                    return Ok(serde_json::from_slice(&answer)?);
+                let answer = timeout(silence, self.answer()).await;
+                match answer.unwrap_or_else(|_| Err(silent(silence, request)))? {
+                    Answer::Alive => {}
+                    answer => return Ok(answer),
                 }
             }
         });
-        asked.await.unwrap_or_else(|_| {
-            Err(io::Error::other(format!(
-                "the probe has not answered within {:.1} s, while {}",
-                patience.as_secs_f64(),
-                request.doing()
-            )))
-        })
+        asked
+            .await
+            .unwrap_or_else(|_| Err(silent(patience, request)))
     }
+
+    /// The next line.
+    async fn answer(&mut self) -> io::Result<Answer> {
+        let mut answer = Vec::new();
+        loop {
+            let more = self.answers.fill_buf().await?;
+            if more.is_empty() || answer.len() > LONGEST {
+                return Err(io::Error::other(format!(
+                    "the process that drives the probe ({}) has ended",
+                    self.process.0.id()
+                )));
+            }
+            let end = more.iter().position(|byte| *byte == b'\n');
+            answer.extend_from_slice(&more[..end.unwrap_or(more.len())]);
+            let used = end.map_or(more.len(), |end| end + 1);
+            self.answers.consume(used);
+            if end.is_some() {
+                return Ok(serde_json::from_slice(&answer)?);
+            }
+        }
+    }
+}
+
+fn silent(waited: Duration, request: &Request) -> io::Error {
+    io::Error::other(format!(
+        "the probe has not answered within {:.1} s, while {}",
+        waited.as_secs_f64(),
+        request.doing()
+    ))
 }
