@@ -166,7 +166,7 @@ fn an_emulator_behind_a_probe_that_is_killed_is_noticed_within_a_second() {
     }
     let bench = Bench::emulated();
     bench.boards(
-        "[board.qemu-mps2-an385]\nkind = \"qemu\"\nmachine = \"mps2-an385\"\nfirmware = \"qemu-mps2-an385\"\nport = \"smoltcp\"\nlink.rtt = {}\n",
+        "default = \"qemu-mps2-an385\"\n[board.qemu-mps2-an385]\nkind = \"qemu\"\nmachine = \"mps2-an385\"\nfirmware = \"qemu-mps2-an385\"\nport = \"smoltcp\"\nlink.rtt = {}\n",
     );
     let mut live = Live::of(bench.start(&["run", "--suite", "udp", "--json", "-"]));
     live.until(|event| event["event"] == "case-finished" && event["verdict"] == "pass");
