@@ -106,8 +106,8 @@ impl Link {
         for _ in 0..MOST_DRAINED {
             clock.moved = false;
             let taken = (self.channels.rings.look(core))
-                .and_then(|()| self.from_agent(core, &mut clock))
-                .and_then(|()| self.from_log(core, &mut clock));
+                .and_then(|()| self.carry_up(core, &mut clock))
+                .and_then(|()| self.carry_log(core, &mut clock));
             if taken.is_err() || !clock.moved {
                 return;
             }
@@ -129,12 +129,12 @@ impl Link {
         let at_once = !self.to_agent.is_empty() && !clock.wrote && self.channels.rings.has_room();
         clock.wrote = at_once;
         if at_once {
-            self.to_agent(core, clock)?;
+            self.carry_down(core, clock)?;
         } else {
             self.channels.rings.look(core)?;
-            self.from_agent(core, clock)?;
-            self.to_agent(core, clock)?;
-            self.from_log(core, clock)?;
+            self.carry_up(core, clock)?;
+            self.carry_down(core, clock)?;
+            self.carry_log(core, clock)?;
         }
         if clock.moved {
             clock.active = now;
@@ -142,7 +142,7 @@ impl Link {
         Ok(())
     }
 
-    fn to_agent(&mut self, core: &mut Core<'_>, clock: &mut Clock) -> Result<(), Trouble> {
+    fn carry_down(&mut self, core: &mut Core<'_>, clock: &mut Clock) -> Result<(), Trouble> {
         if self.to_agent.is_empty() {
             return Ok(());
         }
@@ -157,7 +157,7 @@ impl Link {
         Ok(())
     }
 
-    fn from_agent(&mut self, core: &mut Core<'_>, clock: &mut Clock) -> Result<(), Trouble> {
+    fn carry_up(&mut self, core: &mut Core<'_>, clock: &mut Clock) -> Result<(), Trouble> {
         let rings = &mut self.channels.rings;
         if !self.to_runner.is_empty() {
             self.bytes_closed |= self.to_runner.empty_into(&self.bytes);
@@ -179,7 +179,7 @@ impl Link {
         Ok(())
     }
 
-    fn from_log(&mut self, core: &mut Core<'_>, clock: &mut Clock) -> Result<(), Trouble> {
+    fn carry_log(&mut self, core: &mut Core<'_>, clock: &mut Clock) -> Result<(), Trouble> {
         let rings = &mut self.channels.rings;
         let Some(mut log) = rings.log else {
             return Ok(());
