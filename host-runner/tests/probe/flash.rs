@@ -40,7 +40,7 @@ fn what_is_flashed_reads_back_and_runs() {
         let counter: u32 = core
             .read_core_reg(core.program_counter().id())
             .expect("a register");
-        assert!((0x42..=0x46).contains(&counter), "{counter:#x}");
+        assert!((0x40..=0x46).contains(&counter), "{counter:#x}");
         // Another program over it: what was translated of the first is forgotten.
         drop(core);
         served.flash(&mut session, &programs::sleep());

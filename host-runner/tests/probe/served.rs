@@ -230,8 +230,17 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         let mut runner = self.runner.lock().expect("unpoisoned");
-        // It may have ended.
-        let _ = runner.kill();
-        let _ = runner.wait();
+        // In order, so that it removes what it has made; it may have ended.
+        let process = Pid::from_child(&runner);
+        if matches!(runner.try_wait(), Ok(None)) {
+            let _ = rustix::process::kill_process(process, Signal::TERM);
+        }
+        let began = Instant::now();
+        while matches!(runner.try_wait(), Ok(None)) {
+            if began.elapsed() > END {
+                let _ = runner.kill();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }

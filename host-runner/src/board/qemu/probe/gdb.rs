@@ -103,14 +103,14 @@ impl Gdb {
         self.send("c")
     }
 
-    /// Executes one instruction, interrupts held off. If that takes longer than `patience`, because it is one that
-    /// waits for something, the guest is stopped in the middle of waiting.
-    pub(super) fn step(&mut self, patience: Duration) -> Result<(), Trouble> {
+    /// Executes one instruction, interrupts held off. If that takes longer than `patience`, the guest is stopped before
+    /// the instruction or in the middle of it, and the answer is [`Stop::Asked`].
+    pub(super) fn step(&mut self, patience: Duration) -> Result<Stop, Trouble> {
         self.send("s")?;
-        if self.stopped_within(patience)?.is_none() {
-            self.interrupt()?;
+        match self.stopped_within(patience)? {
+            Some(stop) => Ok(stop),
+            None => self.interrupt(),
         }
-        Ok(())
     }
 
     /// Stops a running guest. It may have stopped by itself in this moment: says why.
