@@ -471,7 +471,7 @@ impl RunningBoard {
                     _probe: probe,
                 };
                 let machine = Machine::Probe {
-                    probed,
+                    probed: Box::new(probed),
                     emulator: Some(emulator),
                 };
                 (machine, channel)
@@ -481,7 +481,7 @@ impl RunningBoard {
                 let (elf, log) = (self.image.elf.clone(), Arc::clone(&self.log));
                 let (probed, channel) = Probed::open(name, attachment.clone(), elf, log).await?;
                 let machine = Machine::Probe {
-                    probed,
+                    probed: Box::new(probed),
                     emulator: None,
                 };
                 (machine, channel)
@@ -514,7 +514,7 @@ enum Machine {
     Port(Port),
     /// Something behind a debug probe.
     Probe {
-        probed: Probed,
+        probed: Box<Probed>,
         /// What is behind it, where that is a process of the runner's own.
         emulator: Option<Emulator>,
     },

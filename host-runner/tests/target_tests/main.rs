@@ -18,10 +18,6 @@ const BOARD: &str = "qemu-mps2-an385";
 /// Both ways to run an image.
 const WAYS: [&str; 2] = ["emulator", "probe"];
 
-/// What all tests together may take, images built.
-const FAST: Duration = Duration::from_secs(5);
-/// A machine that builds something else meanwhile gets another try.
-const TRIES: u32 = 3;
 /// Far beyond what anything here takes, the first build of the images included.
 const DEADLINE: Duration = Duration::from_secs(600);
 
@@ -61,15 +57,6 @@ impl Finished {
                 .event
         };
         self.stdout.lines().map(record).collect()
-    }
-
-    /// How long the run took, images built and checked.
-    fn took(&self) -> Duration {
-        let took = self.events().into_iter().find_map(|event| match event {
-            Event::RunFinished(finished) => Some(finished.elapsed_ms),
-            _ => None,
-        });
-        Duration::from_millis(took.expect("the run has an end"))
     }
 
     fn cases(&self) -> BTreeMap<String, CaseFinished> {
@@ -154,7 +141,7 @@ fn run(arguments: &[&str]) -> Finished {
 }
 
 #[test]
-fn all_pass_both_ways_and_fast() {
+fn all_pass_both_ways() {
     if !have_qemu() {
         return;
     }
@@ -162,14 +149,7 @@ fn all_pass_both_ways_and_fast() {
     let listed = target_test(&["--list", "--json", "-"]);
     assert_eq!(listed.exit, Some(0), "{}", listed.stderr);
     for way in WAYS {
-        let mut tries = 0;
-        let finished = loop {
-            tries += 1;
-            let finished = run(&["--via", way]);
-            if finished.took() < FAST || tries == TRIES {
-                break finished;
-            }
-        };
+        let finished = run(&["--via", way]);
         let cases = finished.cases();
         let bad: Vec<_> = cases
             .values()
@@ -195,11 +175,6 @@ fn all_pass_both_ways_and_fast() {
             "the one that should panic is missing"
         );
         assert!(cases.values().all(|case| case.suite == "target"));
-        assert!(
-            finished.took() < FAST,
-            "via {way}: {:?} (a busy machine?)",
-            finished.took()
-        );
     }
 }
 
