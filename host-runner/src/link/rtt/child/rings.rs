@@ -201,7 +201,7 @@ impl Rings {
     }
 
     /// Reads what an up ring had when it was seen last; how much that was. The target gets the room with
-    /// [`Self::give_back`].
+    /// [`Ring::give_back`].
     pub(super) fn read(
         &self,
         ring: Ring,
