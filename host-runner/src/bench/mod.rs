@@ -33,7 +33,7 @@ pub struct Options {
     pub start: StartOptions,
     /// How often each of the two fixed cases runs.
     pub samples: u32,
-    /// Directory of evidence and raw samples.
+    /// Directory of evidence and raw samples, of nothing but this board over this link.
     pub dir: PathBuf,
     /// Seed of all patterns.
     pub seed: u64,
@@ -55,7 +55,7 @@ pub struct Benchmark {
 /// # Errors
 /// The directory cannot be written.
 pub async fn measure(board: &Board, options: &Options, stop: &Stop) -> io::Result<Benchmark> {
-    let mut samples = Samples::create(&options.dir.join(&board.name).join("samples.csv"))?;
+    let mut samples = Samples::create(&options.dir.join("samples.csv"))?;
     let mut figures = Figures {
         board: board.name.clone(),
         emulated: matches!(board.kind, BoardKind::Qemu { .. }),

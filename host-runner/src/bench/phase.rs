@@ -57,7 +57,7 @@ impl Phase {
         options: &Options,
         stop: &Stop,
     ) -> io::Result<PhaseDone> {
-        let dir = options.dir.join(&board.name).join(self.name);
+        let dir = options.dir.join(self.name);
         let seen = Arc::new(Mutex::new(PhaseDone::default()));
         let reporters: Vec<Box<dyn Reporter>> = vec![
             Box::new(journal::create(&dir, None)?),

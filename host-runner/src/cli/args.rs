@@ -36,12 +36,13 @@ Examples:
 
 const BENCH_NOTES: &str = "\
 The figures are those of this machine in this moment: leave it alone meanwhile. The raw samples
-are in <run>/<board>/samples.csv.
+are in <run>/<board>/samples.csv, of several links in <run>/<board>/<link>/samples.csv.
 
 Examples:
   hil bench                                        the default board
   hil bench --board native-posix --json -          as an object of JSON
-  hil bench --board native-posix --samples 1000    with a better 99th percentile";
+  hil bench --board native-posix --samples 1000    with a better 99th percentile
+  hil bench --link serial --link rtt               both links of the default board, side by side";
 
 const PROBE_SERVE_NOTES: &str = "\
 The board starts with an empty flash: the client flashes it. One client at a time; a second one
@@ -323,9 +324,9 @@ pub(super) struct Bench {
     #[arg(long = "board", value_name = "NAME", help_heading = "Where")]
     pub(super) boards: Vec<String>,
 
-    /// Link to use instead of the board's default: unix, serial, rtt
-    #[arg(long, value_name = "KIND", help_heading = "Where")]
-    pub(super) link: Option<LinkKind>,
+    /// Link to use instead of the board's default (repeatable; measured one after another, shown side by side): unix, serial, rtt
+    #[arg(long = "link", value_name = "KIND", help_heading = "Where")]
+    pub(super) links: Vec<LinkKind>,
 
     /// Lan instead of the board's: auto, loopback, user, wire, none, nic=NAME or nic=NAME,exclusive
     #[arg(long, value_name = "KIND", help_heading = "Where")]
@@ -339,7 +340,7 @@ pub(super) struct Bench {
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(super) out: Option<PathBuf>,
 
-    /// Write the figures, an object of JSON per board and line; with - to standard output and nothing else there
+    /// Write the figures, an object of JSON per board and link and line; with - to standard output and nothing else there
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) json: Option<PathBuf>,
 }

@@ -1,29 +1,35 @@
-//! `hil bench`: measures boards one after another, shows a table or JSON.
+//! `hil bench`: measures boards one after another, each over one link after another, shows a table or JSON.
 
-use std::fmt::Write as _;
+mod table;
+
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 
 use super::args::Bench as Arguments;
 use super::run::{check_link, unwritable};
 use super::{Failure, Shell, locate, print, signals};
-use crate::bench::{Benchmark, BothWays, Figures, Options, Percentiles, measure};
+use crate::bench::{Benchmark, Options, measure};
 use crate::board::StartOptions;
 use crate::engine::Stop;
 use crate::event::Exit;
 use crate::inventory::Board;
+use crate::link::LinkKind;
 use crate::report::Paint;
+use table::{Column, table};
 
 /// Runs the command.
 pub(super) fn bench(arguments: &Arguments, shell: &Shell) -> Result<Exit, Failure> {
     let inventory = locate::inventory(arguments.inventory.file.as_deref(), shell)?;
     let boards = locate::boards(&inventory, &arguments.boards)?;
+    let links = links(&arguments.links);
     for board in &boards {
-        check_link(board, arguments.link)?;
+        for link in &links {
+            check_link(board, *link)?;
+        }
     }
     let id = format!(
         "bench-{}-{}",
@@ -37,7 +43,6 @@ pub(super) fn bench(arguments: &Arguments, shell: &Shell) -> Result<Exit, Failur
     let mut output = Output::new(arguments.json.as_deref(), shell)?;
     let options = Options {
         start: StartOptions {
-            link: arguments.link,
             lan: arguments.lan.clone(),
             ..StartOptions::default()
         },
@@ -64,18 +69,59 @@ pub(super) fn bench(arguments: &Arguments, shell: &Shell) -> Result<Exit, Failur
         })?;
         let mut exit = Exit::Conforms;
         for board in boards {
-            output.begin(board);
-            let benchmark = measure(board, &options, &stop)
-                .await
-                .map_err(|error| unwritable(&dir, &error))?;
-            exit = worse(exit, benchmark.exit);
-            output.show(&benchmark, &dir)?;
+            let mut columns = Vec::new();
+            for link in &links {
+                // Of several links the folders and lines say which one is meant.
+                let told = link.filter(|_| links.len() > 1);
+                Output::begin(board, told);
+                let mut options = options.clone();
+                options.start.link = *link;
+                options.dir = folder(&dir, board, told);
+                let mut benchmark = measure(board, &options, &stop)
+                    .await
+                    .map_err(|error| unwritable(&dir, &error))?;
+                exit = worse(exit, benchmark.exit);
+                if let Some(link) = told {
+                    // Known of a board that did not start, too.
+                    benchmark.figures.link = Some(link.name().into());
+                }
+                output.note(&benchmark, told)?;
+                columns.push(Column {
+                    figures: benchmark.figures,
+                    dir: options.dir,
+                });
+                if stop.wanted() {
+                    break;
+                }
+            }
+            output.show(&columns)?;
             if stop.wanted() {
                 break;
             }
         }
         Ok(exit)
     })
+}
+
+/// Every link that is measured, once; `None` is the default one of the board.
+fn links(wanted: &[LinkKind]) -> Vec<Option<LinkKind>> {
+    let mut links = Vec::new();
+    for link in wanted {
+        if !links.contains(&Some(*link)) {
+            links.push(Some(*link));
+        }
+    }
+    if links.is_empty() {
+        links.push(None);
+    }
+    links
+}
+
+/// Where raw samples and evidence of a board go; those of one of its links, if there are several.
+fn folder(dir: &Path, board: &Board, link: Option<LinkKind>) -> PathBuf {
+    let mut folder = dir.join(&board.name);
+    folder.extend(link.map(LinkKind::name));
+    folder
 }
 
 /// The one that wins.
@@ -110,13 +156,20 @@ impl Output {
     }
 
     /// Says on standard error what takes so long.
-    fn begin(&self, board: &Board) {
-        eprintln!("measuring {} …", board.name);
+    fn begin(board: &Board, link: Option<LinkKind>) {
+        match link {
+            Some(link) => eprintln!("measuring {} over {link} …", board.name),
+            None => eprintln!("measuring {} …", board.name),
+        }
     }
 
-    fn show(&mut self, benchmark: &Benchmark, dir: &Path) -> Result<(), Failure> {
+    /// Writes what programs read, and why something is missing there.
+    fn note(&mut self, benchmark: &Benchmark, link: Option<LinkKind>) -> Result<(), Failure> {
         for problem in &benchmark.problems {
-            eprintln!("not measured: {problem}");
+            match link {
+                Some(link) => eprintln!("not measured over {link}: {problem}"),
+                None => eprintln!("not measured: {problem}"),
+            }
         }
         let failed =
             |error: &dyn core::fmt::Display| Failure::error(Exit::RigTrouble, error.to_string());
@@ -129,104 +182,16 @@ impl Output {
             file.write_all(line.as_bytes())
                 .map_err(|error| failed(&error))?;
         }
-        print(&table(&benchmark.figures, dir, self.paint))
+        Ok(())
     }
-}
 
-fn table(figures: &Figures, dir: &Path, paint: Paint) -> String {
-    let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "unknown".into());
-    let emulated = if figures.emulated {
-        ", emulated: says little about silicon"
-    } else {
-        ""
-    };
-    let mut out = String::new();
-    let _ = writeln!(
-        out,
-        "{} (port {}, link {}, lan {}{emulated})",
-        paint.bold(&figures.board),
-        word(&figures.port),
-        word(&figures.link),
-        word(&figures.lan),
-    );
-    let mut row = |what: &str, value: Option<String>, meaning: &str| {
-        let value = value.unwrap_or_else(|| "not measured".into());
-        let _ = writeln!(out, "  {what:<20} {value:<30}  {}", paint.dim(meaning));
-    };
-    let spread =
-        |it: Percentiles, unit: &str| format!("p50 {:.3}  p99 {:.3} {unit}", it.p50, it.p99);
-    let both = |it: BothWays, unit: &str| {
-        let (to, from) = (it.to_board?, it.from_board?);
-        Some(format!("to {to:.1}  from {from:.1} {unit}"))
-    };
-    row(
-        "link round trip",
-        figures
-            .link_rtt_us
-            .map(|it| format!("p50 {:.0}  p99 {:.0} µs", it.p50, it.p99)),
-        "a ping and its answer",
-    );
-    row(
-        "link throughput",
-        both(figures.link_throughput_kib_s, "KiB/s"),
-        "data in requests to the board, in answers from it",
-    );
-    let overhead = figures.case_overhead_ms;
-    row(
-        "case overhead",
-        overhead.map(|it| spread(it.both, "ms")),
-        "from the beginning of a case to the next; both cases:",
-    );
-    row(
-        "  open and close",
-        overhead.map(|it| spread(it.open_close, "ms")),
-        "a TCP socket",
-    );
-    row(
-        "  echo of 64 bytes",
-        overhead.map(|it| spread(it.echo_64, "ms")),
-        "over a TCP connection of its own",
-    );
-    row(
-        "start",
-        figures
-            .start_to_first_case_ms
-            .map(|it| format!("{it:.0} ms")),
-        "from running the board to its first case",
-    );
-    row(
-        "TCP goodput",
-        both(figures.tcp_goodput_mbit, "Mbit/s"),
-        "a stream with every byte checked",
-    );
-    if let Some(added) = figures.wire_added_rtt_us {
-        row(
-            "cable",
-            Some(format!("p50 {:+.0}  p99 {:+.0} µs", added.p50, added.p99)),
-            "added to a round trip between kernel and stack",
-        );
-        row(
-            "  without it",
-            both(figures.tcp_goodput_joined_mbit, "Mbit/s"),
-            "TCP goodput of the same stacks joined directly",
-        );
+    /// Shows what people read: a board that was measured.
+    fn show(&self, columns: &[Column]) -> Result<(), Failure> {
+        if self.json_owns_stdout {
+            return Ok(());
+        }
+        print(&table(columns, self.paint))
     }
-    if let (Some(text), Some(ram)) = (figures.text_bytes, figures.ram_bytes) {
-        row(
-            "image",
-            Some(format!("text {text}  RAM {ram} bytes")),
-            "code and constants; variables and stack",
-        );
-    }
-    let _ = writeln!(
-        out,
-        "{}",
-        paint.dim(&format!(
-            "raw samples: {}",
-            dir.join(&figures.board).join("samples.csv").display()
-        ))
-    );
-    out
 }
 
 #[cfg(test)]
@@ -234,21 +199,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_says_what_was_not_measured() {
-        let figures = Figures {
-            board: "b".into(),
-            emulated: true,
-            start_to_first_case_ms: Some(12.3),
-            ..Figures::default()
-        };
-        let table = table(&figures, Path::new("runs"), Paint::new(false));
-        assert!(table.starts_with("b (port unknown, link unknown, lan unknown, emulated"));
-        assert!(table.contains("start                12 ms"), "{table}");
-        assert_eq!(table.matches("not measured").count(), 6, "{table}");
-        assert!(!table.contains("image"), "{table}");
-        assert!(
-            table.ends_with("raw samples: runs/b/samples.csv\n"),
-            "{table}"
+    fn a_link_is_measured_once() {
+        use LinkKind as L;
+        assert_eq!(links(&[]), [None]);
+        assert_eq!(links(&[L::Rtt]), [Some(L::Rtt)]);
+        assert_eq!(
+            links(&[L::Serial, L::Rtt, L::Serial]),
+            [Some(L::Serial), Some(L::Rtt)]
         );
     }
 

@@ -151,6 +151,26 @@ fn a_board_that_does_not_start_has_no_figures() {
 }
 
 #[test]
+fn a_link_that_is_not_there_is_refused_before_anything_starts() {
+    let bench = Bench::of(&["silent"]);
+    let finished = bench.hil(&[
+        "bench", "--board", "silent", "--link", "unix", "--link", "rtt", "--out", "measured",
+    ]);
+    assert_eq!(finished.exit, Some(96), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("has no link \"rtt\""),
+        "{}",
+        finished.stderr
+    );
+    assert!(
+        !finished.stderr.contains("measuring"),
+        "{}",
+        finished.stderr
+    );
+    assert!(!bench.path().join("measured").exists());
+}
+
+#[test]
 fn an_interrupted_benchmark_claims_nothing() {
     let bench = Bench::of(&["silent"]);
     let mut hil = Command::new(env!("CARGO_BIN_EXE_hil"))
