@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use hil::event::{CaseFinished, Event, Record, Verdict};
 
@@ -110,6 +111,9 @@ fn workspace() -> &'static Path {
 
 /// Runs the suite over this kind of link; its events and its exit code.
 fn selftest(link: &str) -> (Vec<Record>, Option<i32>) {
+    // One board, one user at a time.
+    static BOARD_IN_USE: Mutex<()> = Mutex::new(());
+    let _in_use = BOARD_IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
     let evidence = tempfile::tempdir().expect("a directory");
     let output = Command::new(env!("CARGO_BIN_EXE_hil"))
         .current_dir(workspace())
