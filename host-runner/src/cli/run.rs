@@ -46,7 +46,14 @@ pub(super) fn run(
         .iter()
         .map(|board| locate::deviations(board, shell))
         .collect::<Result<Vec<_>, _>>()?;
-    let reporters = reporters(arguments, shell, &dir, &root)?;
+    let reporters = reporters(
+        arguments.json.as_deref(),
+        arguments.junit.as_deref(),
+        arguments.verbose,
+        shell,
+        &dir,
+        arguments.out.is_none().then_some(root.as_path()),
+    )?;
 
     let seed = arguments
         .seed
@@ -160,22 +167,19 @@ pub(super) fn conduct(
     })
 }
 
-fn reporters(
-    arguments: &Arguments,
+/// The reporters of a run: its journal, and what was asked for besides. `latest_in` is where the run becomes the latest.
+pub(super) fn reporters(
+    json: Option<&Path>,
+    junit: Option<&Path>,
+    verbose: bool,
     shell: &Shell,
     dir: &Path,
-    root: &Path,
+    latest_in: Option<&Path>,
 ) -> Result<Vec<Box<dyn Reporter>>, Failure> {
-    let latest_in = arguments.out.is_none().then_some(root);
     let journal = journal::create(dir, latest_in).map_err(|error| unwritable(dir, &error))?;
     // The journal comes first: it is complete whatever becomes of the others.
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(journal)];
-    reporters.extend(outputs(
-        arguments.json.as_deref(),
-        arguments.junit.as_deref(),
-        arguments.verbose,
-        shell,
-    )?);
+    reporters.extend(outputs(json, junit, verbose, shell)?);
     Ok(reporters)
 }
 

@@ -9,13 +9,13 @@ use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::args::{TargetTest as Arguments, Via as Wanted};
-use super::run::{conduct, outputs, unwritable};
+use super::run::{conduct, reporters, unwritable};
 use super::{Failure, Shell, locate, print};
 use crate::board::BoardError;
 use crate::event::{Exit, RunStarted, SCHEMA};
 use crate::inventory::{Board, BoardKind, Inventory};
 use crate::link::LinkKind;
-use crate::report::{Paint, Reporter, journal};
+use crate::report::Paint;
 use crate::target_test::{Framework, Image, Picked, Plan, Via, images, run, select};
 
 /// A test as `--list --json -` shows it.
@@ -64,7 +64,14 @@ pub(super) fn target_test(
         std::process::id()
     );
     let dir = arguments.out.clone().unwrap_or_else(|| root.join(&id));
-    let reporters = reporters(arguments, shell, &dir, &root)?;
+    let reporters = reporters(
+        arguments.json.as_deref(),
+        arguments.junit.as_deref(),
+        arguments.verbose,
+        shell,
+        &dir,
+        arguments.out.is_none().then_some(root.as_path()),
+    )?;
     let evidence = dir.join(&board.name);
     std::fs::create_dir_all(&evidence).map_err(|error| unwritable(&evidence, &error))?;
     let started = RunStarted {
@@ -158,24 +165,6 @@ fn images(arguments: &Arguments, board: &Board) -> Result<Vec<Image>, Failure> {
             };
             Failure::error(exit, error)
         })
-}
-
-fn reporters(
-    arguments: &Arguments,
-    shell: &Shell,
-    dir: &Path,
-    root: &Path,
-) -> Result<Vec<Box<dyn Reporter>>, Failure> {
-    let latest_in = arguments.out.is_none().then_some(root);
-    let journal = journal::create(dir, latest_in).map_err(|error| unwritable(dir, &error))?;
-    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(journal)];
-    reporters.extend(outputs(
-        arguments.json.as_deref(),
-        arguments.junit.as_deref(),
-        arguments.verbose,
-        shell,
-    )?);
-    Ok(reporters)
 }
 
 fn list(arguments: &Arguments, picked: &[Picked], shell: &Shell) -> Result<Exit, Failure> {
